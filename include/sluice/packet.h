@@ -49,7 +49,7 @@ enum PacketFlag : std::uint32_t {
   kLocal = 1u << 5,      ///< made by this node: output keeps the TTL, input checks do not apply
   kBroadcast = 1u << 6,  ///< link-layer broadcast or multicast
   kReassembled = 1u << 7,
-  kVlanTagged = 1u << 8,  ///< arrived with a tag that the driver stripped; vlan_tci holds
+  kTraceCandidate = 1u << 8,  ///< matched a trace filter at input; traced from the node that was asked for
 };
 
 enum class GsoType : std::uint8_t { None = 0, Tcp4 = 1, Udp = 3, Tcp6 = 4, UdpL4 = 5 };  ///< virtio's numbers
@@ -86,7 +86,7 @@ struct alignas(kCacheLine) Packet {
   std::uint16_t gso_size;
   GsoType gso_type;
   std::uint8_t pool;  ///< which BufferPool owns the buffer
-  std::uint32_t vlan_tci;
+  std::uint32_t reserved;
   IcmpErrorRequest icmp_error;
   Packet* pool_link;         ///< used by the pool while the buffer is free
   std::uint32_t pool_state;  ///< alive or free, checked in debug builds

@@ -8,11 +8,13 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
 add_library(sluice_compile INTERFACE)
-target_compile_options(sluice_compile INTERFACE -Wall -Wextra -Werror -Wno-unknown-pragmas -fno-strict-aliasing)
+target_compile_options(sluice_compile INTERFACE -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-missing-field-initializers
+                       -fno-strict-aliasing)
 if(SLUICE_ISA STREQUAL "native")
   target_compile_options(sluice_compile INTERFACE -march=native)
 else()
   target_compile_options(sluice_compile INTERFACE -march=${SLUICE_ISA})
+
 endif()
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_compile INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses. The owner of net/ replaces this file whole.
+#pragma once
+#include <array>
+#include <cstdint>
+
+namespace sluice {
+
+struct MacAddress {
+  std::array<std::uint8_t, 6> bytes{};
+  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+};
+
+}  // namespace sluice

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "sluice/graph.h"
+#include "sluice/worker.h"
+
+namespace sluice {
+
+GraphRuntime::GraphRuntime(const Graph& graph) : graph_(graph), open_(graph.nodes().size(), nullptr) {
+  for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {
+    const Graph::Node& node = graph.nodes()[i];
+    auto runtime = std::make_unique<NodeRuntime>();
+    runtime->index = NodeIndex{i};
+    runtime->edges = node.edges.data();
+    runtime->edge_count = static_cast<std::uint16_t>(node.edges.size());
+    runtime->plain = std::all_of(node.edges.begin(), node.edges.end(),
+                                 [](const Edge& e) { return e.kind == EdgeKind::Node && e.arc == Edge::kNoArc; });
+    runtime->next_packets = std::vector<Counter>(node.edges.size());
+    runtime->drop_packets = std::vector<Counter>(node.description.drops.size());
+    runtime->event_counts = std::vector<Counter>(node.description.events.size());
+    runtime->owner = node.description.make();
+    runtime->kernel = runtime->owner->get();
+    runtime->run = node.description.run;
+    if (node.description.held) holders_.push_back(runtime->index);
+    runtimes_.push_back(std::move(runtime));
+  }
+  // A frame that runs can at most open one frame for each edge and one more when that is full.
+  const std::size_t frames = 2 * graph.nodes().size() + 64;
+  for (std::size_t i = 0; i < frames; ++i) {
+    frames_.push_back(std::make_unique<Frame>());
+    give_frame(frames_.back().get());
+  }
+}
+
+GraphRuntime::~GraphRuntime() = default;
+
+Frame* GraphRuntime::take_frame() noexcept {
+  Frame* frame = free_;
+  if (!frame) return nullptr;
+  free_ = frame->next;
+  frame->count = 0;
+  frame->traced = false;
+  frame->next = nullptr;
+  return frame;
+}
+
+void GraphRuntime::give_frame(Frame* frame) noexcept {
+  frame->next = free_;
+  free_ = frame;
+}
+
+void GraphRuntime::queue(Frame* frame) noexcept {
+  frame->next = nullptr;
+  if (tail_) {
+    tail_->next = frame;
+  } else {
+    head_ = frame;
+  }
+  tail_ = frame;
+  open_[frame->node.value] = frame;
+}
+
+void GraphRuntime::append(Worker& worker, NodeIndex node, Packet* packet, bool traced) noexcept {
+  Frame* frame = open_[node.value];
+  if (!frame || frame->count == kVectorMax) [[unlikely]] {
+    frame = take_frame();
+    if (!frame) {
+      overrun.add();
+      worker.buffers().free(packet);
+      return;
+    }
+    frame->node = node;
+    queue(frame);
+  }
+  frame->packets[frame->count++] = packet;
+  frame->traced |= traced;
+}
+
+void GraphRuntime::enqueue(Worker& worker, NodeIndex node, std::span<Packet* const> packets) noexcept {
+  for (Packet* packet : packets) append(worker, node, packet, packet->has(kTraced));
+}
+
+void GraphRuntime::run(Worker& worker) noexcept {
+  std::uint64_t before = tsc();
+  while (Frame* frame = head_) {
+    head_ = frame->next;
+    if (!head_) tail_ = nullptr;
+    if (open_[frame->node.value] == frame) open_[frame->node.value] = nullptr;
+    NodeRuntime& node = *runtimes_[frame->node.value];
+    const std::uint16_t count = frame->count;
+    worker.set_now(before);
+    worker.set_current(&node);
+    if (worker.tracing()) [[unlikely]] {
+      const std::span<Packet* const> packets(frame->packets.data(), count);
+      worker.trace_start(node.index, packets, false);
+      frame->traced = std::any_of(packets.begin(), packets.end(), [](const Packet* p) { return p->has(kTraced); });
+    }
+    node.run(node, worker, frame);
+    if (frame) give_frame(frame);
+    const std::uint64_t after = tsc();
+    node.calls.add();
+    node.packets.add(count);
+    node.cycles.add(after - before);
+    before = after;
+  }
+}
+
+void GraphRuntime::drop(NodeRuntime& from, Worker& worker, Packet* packet, std::uint16_t reason) noexcept {
+  from.drop_packets[reason].add();
+  if (packet->rx_interface.valid()) worker.counters(packet->rx_interface)[InterfaceCounter::Drops].add();
+  worker.buffers().free(packet);
+}
+
+NodeIndex GraphRuntime::resolve(const Edge& edge, Worker& worker, Packet& packet) noexcept {
+  NodeIndex target = edge.node;
+  const FeatureChains& features = worker.features();
+  switch (edge.kind) {
+    case EdgeKind::Node: break;
+    case EdgeKind::Continue: {
+      const std::uint16_t node = features.nodes[++packet.feature_position];
+      return NodeIndex{node == FeatureChains::kEnd ? packet.arc_next : node};
+    }
+    case EdgeKind::Device: {
+      const InterfaceState* out = worker.interface(packet.tx_interface);
+      if (!out) return {};
+      target = out->output_node;
+      break;
+    }
+    case EdgeKind::Registered: target = NodeIndex{packet.arc_next}; break;
+  }
+  if (edge.arc != Edge::kNoArc) {
+    const bool rx = graph_.arcs()[edge.arc].selector == ArcSelector::RxInterface;
+    const std::uint16_t first = features.first(edge.arc, (rx ? packet.rx_interface : packet.tx_interface).slot());
+    if (first) {
+      packet.arc_next = static_cast<std::uint16_t>(target.value);
+      packet.feature_position = first;
+      return NodeIndex{features.nodes[first]};
+    }
+  }
+  return target;
+}
+
+void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, Frame*& frame, const std::uint16_t* codes) noexcept {
+  const std::uint16_t first = codes[0];
+  const std::size_t n = frame->count;
+  if (from.plain && first < from.edge_count) {
+    std::uint16_t differs = 0;
+    for (std::size_t i = 1; i < n; ++i) differs |= static_cast<std::uint16_t>(codes[i] ^ first);
+    const NodeIndex target = from.edges[first].node;
+    if (differs == 0 && !open_[target.value]) {
+      from.next_packets[first].add(n);
+      frame->node = target;
+      queue(frame);
+      frame = nullptr;
+      return;
+    }
+  }
+  dispatch(from, worker, std::span<Packet* const>(frame->packets.data(), n), codes, frame->traced);
+}
+
+void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, std::span<Packet* const> packets,
+                            const std::uint16_t* codes, bool traced) noexcept {
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    const std::uint16_t code = codes[i];
+    Packet* packet = packets[i];
+    if (code < from.edge_count) [[likely]] {
+      from.next_packets[code].add();
+      const Edge& edge = from.edges[code];
+      const NodeIndex target = from.plain ? edge.node : resolve(edge, worker, *packet);
+      if (target.value < open_.size()) [[likely]] {
+        append(worker, target, packet, traced);
+      } else {
+        overrun.add();
+        worker.buffers().free(packet);
+      }
+    } else if (code & kVerdictDropBit) {
+      drop(from, worker, packet, code & 0x7fff);
+    }
+  }
+}
+
+void GraphRuntime::release_held(Worker& worker) noexcept {
+  for (const NodeIndex index : holders_) {
+    NodeRuntime& node = *runtimes_[index.value];
+    const NodeDescription& description = graph_.node(index).description;
+    if (description.held(node) == 0) continue;
+    worker.set_now(tsc());
+    worker.set_current(&node);
+    description.release(node, worker);
+  }
+}
+
+void GraphRuntime::flush_held(Worker& worker) noexcept {
+  for (const NodeIndex index : holders_) graph_.node(index).description.flush(*runtimes_[index.value], worker);
+}
+
+std::size_t GraphRuntime::held() const noexcept {
+  std::size_t total = 0;
+  for (const NodeIndex index : holders_) {
+    total += graph_.node(index).description.held(*runtimes_[index.value]);
+  }
+  return total;
+}
+
+}  // namespace sluice

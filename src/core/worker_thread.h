@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread around a Worker: polls receive queues, runs the graph, sleeps when there is nothing to do.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "sluice/worker.h"
+
+namespace sluice {
+
+/// How a receive queue is served. Adaptive: polled while packets come, then for kSpin more, then asleep in epoll.
+enum class RxMode : std::uint8_t { Polling, Interrupt, Adaptive };
+
+struct RxBinding {
+  RxQueue* queue = nullptr;  ///< null: the slot is free
+  InterfaceIndex interface;
+  NodeIndex input_node;
+  RxMode mode = RxMode::Adaptive;
+};
+
+/// The receive queues of one worker. A queue keeps its slot, which epoll knows it by.
+struct PollSet {
+  std::vector<RxBinding> queues;
+};
+
+class WorkerThread {
+ public:
+  static constexpr std::uint64_t kSpinNs = 20'000;
+  static constexpr std::uint64_t kTickNs = 50'000'000;
+
+  WorkerThread(Rcu& rcu, Worker& worker, std::optional<int> cpu);
+  ~WorkerThread();
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+
+  void start();
+  void stop();
+
+  // Control thread.
+  /// Begins to serve a queue. Errors: no slot left.
+  Status add(const RxBinding& binding);
+  /// The queue is not touched any more after a grace period.
+  void remove(const RxQueue* queue);
+  void set_mode(const RxQueue* queue, RxMode mode);
+  const PollSet& queues() const { return poll_set_.get(); }
+  std::optional<int> cpu() const { return cpu_; }
+  int tid() const { return tid_.load(); }
+  std::uint64_t heartbeat() const { return heartbeat_.get(); }
+  Worker& worker() { return worker_; }
+
+ private:
+  static constexpr std::size_t kMaxQueues = 8192;
+  void run();
+  bool pass();
+  bool poll_queues(const PollSet& set);
+  void collect_events(int timeout_ms);
+  void activate(std::uint32_t slot);
+  void sleep();
+
+  Rcu& rcu_;
+  Worker& worker_;
+  const std::optional<int> cpu_;
+  Published<PollSet> poll_set_;
+  const PollSet* seen_ = nullptr;
+  int epoll_ = -1;
+  bool polling_ = false;
+  bool spin_ = false;
+  std::uint64_t last_work_ = 0, last_tick_ = 0, spin_ticks_, tick_ticks_;
+  std::vector<std::uint32_t> active_;
+  std::vector<bool> is_active_;
+  std::atomic<bool> stop_{false};
+  std::atomic<int> tid_{0};
+  Counter heartbeat_;
+  std::thread thread_;
+};
+
+}  // namespace sluice
