@@ -7,12 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "sluice/interfaces.h"
 #include "sluice/worker.h"
 
 namespace sluice {
-
-/// How a receive queue is served. Adaptive: polled while packets come, then for kSpin more, then asleep in epoll.
-enum class RxMode : std::uint8_t { Polling, Interrupt, Adaptive };
 
 struct RxBinding {
   RxQueue* queue = nullptr;  ///< null: the slot is free

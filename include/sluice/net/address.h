@@ -11,4 +11,10 @@ struct MacAddress {
   friend bool operator==(const MacAddress&, const MacAddress&) = default;
 };
 
+struct IpAddress {
+  std::array<std::uint8_t, 16> bytes{};
+  bool is_ip6 = false;
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+};
+
 }  // namespace sluice
