@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Interfaces: owns devices and queues, publishes the tables that the data path reads.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dataplane.h"
+#include "sluice/interfaces.h"
+
+namespace sluice {
+
+class InterfaceManager final : public Interfaces {
+ public:
+  explicit InterfaceManager(Dataplane& dataplane) : dataplane_(dataplane) {}
+  ~InterfaceManager() override;
+
+  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device> device) override;
+  StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
+                                       std::uint16_t inner) override;
+  Status remove(InterfaceIndex index, std::function<void()> done) override;
+  const InterfaceEntry* find(InterfaceIndex index) const override;
+  const InterfaceEntry* find(std::string_view name) const override;
+  std::string name(InterfaceIndex index) const override;
+  std::vector<const InterfaceEntry*> list() const override;
+  StatusOr<bool> set_state(InterfaceIndex index, bool up) override;
+  StatusOr<bool> set_mtu(InterfaceIndex index, std::uint32_t mtu) override;
+  StatusOr<bool> set_table(InterfaceIndex index, std::uint32_t table, TableIndex slot4, TableIndex slot6) override;
+  StatusOr<bool> set_rx_mode(InterfaceIndex index, RxMode mode) override;
+  StatusOr<bool> add_address(InterfaceIndex index, const InterfaceAddress& address) override;
+  StatusOr<bool> remove_address(InterfaceIndex index, const InterfaceAddress& address) override;
+  void listen(Listener listener) override { listeners_.push_back(std::move(listener)); }
+  std::uint64_t counter(InterfaceIndex index, InterfaceCounter counter) const override;
+
+  /// Asks devices for their carrier; called each second.
+  void check_carriers();
+  /// Counters of the queues (no buffers, errors), summed.
+  std::uint64_t rx_no_buffer(InterfaceIndex index) const;
+  std::uint64_t rx_errors(InterfaceIndex index) const;
+  std::uint64_t tx_errors(InterfaceIndex index) const;
+
+ private:
+  /// What dies with an interface, after a grace period.
+  struct Slot {
+    InterfaceEntry entry;
+    TableIndex table4{0}, table6{0};
+    std::unique_ptr<Device> device;
+    std::vector<std::unique_ptr<RxQueue>> rx;
+    std::vector<std::unique_ptr<TxQueue>> tx;
+  };
+
+  StatusOr<std::uint32_t> free_slot() const;
+  Status check_name(std::string_view name) const;
+  Slot* slot(InterfaceIndex index);
+  const Slot* slot(InterfaceIndex index) const;
+  Status no_such(InterfaceIndex index) const;
+  InterfaceIndex install(std::uint32_t number, std::unique_ptr<Slot> made);
+  Status attach(Slot& made);
+  void bind_tx(const Slot& made);
+  void unbind(const Slot& gone);
+  void publish_state();
+  void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
+
+  Dataplane& dataplane_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::uint8_t> generations_;
+  std::map<std::string, InterfaceIndex, std::less<>> by_name_;
+  std::vector<Listener> listeners_;
+  std::uint32_t next_worker_ = 0;
+  std::map<std::uint32_t, InterfaceCounters> baselines_;
+};
+
+}  // namespace sluice

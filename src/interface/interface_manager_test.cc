@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "interface/interface_manager.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "interface/feature_manager.h"
+#include "sluice/node.h"
+
+namespace sluice {
+namespace {
+
+// A device in memory: packets put into it arrive, packets sent by it are counted.
+class LoopDevice final : public Device {
+ public:
+  struct Wire {
+    std::atomic<int> to_receive{0}, sent{0}, destroyed{0};
+  };
+  explicit LoopDevice(Wire& wire) : wire_(wire) {
+    info_.link = LinkLayer::Ip;
+    info_.tx_queues = 1;
+  }
+  ~LoopDevice() override { ++wire_.destroyed; }
+  std::string_view driver() const override { return "loop"; }
+  const DeviceInfo& info() const override { return info_; }
+  StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
+    std::vector<std::unique_ptr<RxQueue>> queues;
+    queues.push_back(std::make_unique<Rx>(wire_));
+    return queues;
+  }
+  StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() override {
+    std::vector<std::unique_ptr<TxQueue>> queues;
+    queues.push_back(std::make_unique<Tx>(wire_));
+    return queues;
+  }
+
+ private:
+  struct Rx final : RxQueue {
+    explicit Rx(Wire& w) : wire(w) {}
+    std::size_t receive(Worker& worker, std::span<Packet*> packets) noexcept override {
+      std::size_t n = 0;
+      while (n < packets.size() && wire.to_receive.load() > 0) {
+        Packet* packet = worker.buffers().alloc();
+        if (!packet) {
+          no_buffers.add();
+          break;
+        }
+        --wire.to_receive;
+        packet->data[0] = std::byte{0x45};
+        packet->length = 20;
+        packet->chain_length = 20;
+        packets[n++] = packet;
+      }
+      return n;
+    }
+    Wire& wire;
+  };
+  struct Tx final : TxQueue {
+    explicit Tx(Wire& w) : wire(w) {}
+    std::size_t transmit(Worker& worker, std::span<Packet* const> packets) noexcept override {
+      worker.buffers().free(packets);
+      wire.sent += static_cast<int>(packets.size());
+      return packets.size();
+    }
+    Wire& wire;
+  };
+  Wire& wire_;
+  DeviceInfo info_;
+};
+
+// Stands in for the IP stack: sends everything out of one interface.
+struct Ip4Input {
+  static constexpr NodeInfo kInfo{"ip4-input", "sends back"};
+  enum class Next : std::uint8_t { Device };
+  enum class Drop : std::uint8_t {};
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {};
+  std::atomic<std::uint32_t>& out;
+  Verdict operator()(Packet& packet, Worker&, Trace*) const noexcept {
+    packet.tx_interface = InterfaceIndex(out.load());
+    return Next::Device;
+  }
+};
+template <char F>
+struct Nowhere {
+  static constexpr NodeInfo kInfo{F == '6' ? "ip6-input" : "ethernet-input", "drops"};
+  enum class Next : std::uint8_t {};
+  enum class Drop : std::uint8_t { Unwanted };
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {};
+  static constexpr std::string_view why(Drop) { return "the test sends none"; }
+  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Drop::Unwanted; }
+};
+
+struct InterfaceManagerTest : ::testing::TestWithParam<unsigned> {
+  void SetUp() override {
+    auto made = Dataplane::create({.workers = GetParam(), .pool = {.buffers = 4096, .hugepages = false}}, {});
+    ASSERT_TRUE(made.ok());
+    dataplane = std::move(*made);
+    registry.driver("loop");
+    registry.node<Ip4Input>(out);
+    registry.node<Nowhere<'6'>>();
+    registry.node<Nowhere<'e'>>();
+    ASSERT_TRUE(dataplane->build(registry).ok());
+    interfaces = std::make_unique<InterfaceManager>(*dataplane);
+    dataplane->start();
+  }
+  void TearDown() override {
+    interfaces.reset();
+    dataplane->stop();
+    EXPECT_EQ(dataplane->pool().usage().used, 0u) << "buffers leaked";
+  }
+  static void wait_for(const std::function<bool()>& done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(done());
+  }
+
+  LoopDevice::Wire a, b;  // outlive the devices
+  std::atomic<std::uint32_t> out{InterfaceIndex::kNone};
+  Registry registry;
+  std::unique_ptr<Dataplane> dataplane;
+  std::unique_ptr<InterfaceManager> interfaces;
+};
+
+TEST_P(InterfaceManagerTest, ForwardsBetweenTwoInterfacesAndCounts) {
+  const auto in = interfaces->create("a", std::make_unique<LoopDevice>(a));
+  const auto to = interfaces->create("b", std::make_unique<LoopDevice>(b));
+  ASSERT_TRUE(in.ok() && to.ok());
+  ASSERT_TRUE(interfaces->set_state(*in, true).ok());
+  ASSERT_TRUE(interfaces->set_state(*to, true).ok());
+  out = to->value;
+  a.to_receive = 10000;
+  // Where a worker has to hand packets over, a full ring drops some, and counts them.
+  wait_for([&] {
+    return a.to_receive == 0 &&
+           static_cast<std::uint64_t>(b.sent.load()) + interfaces->counter(*in, InterfaceCounter::Drops) == 10000;
+  });
+  EXPECT_EQ(interfaces->counter(*in, InterfaceCounter::RxPackets), 10000u);
+  EXPECT_EQ(interfaces->counter(*to, InterfaceCounter::TxPackets), static_cast<std::uint64_t>(b.sent.load()));
+  EXPECT_EQ(interfaces->counter(*to, InterfaceCounter::TxBytes), static_cast<std::uint64_t>(b.sent.load()) * 20);
+}
+
+TEST_P(InterfaceManagerTest, AnInterfaceThatIsDeletedUnderLoadLeavesNothingBehind) {
+  for (int round = 0; round < 20; ++round) {
+    const auto in = interfaces->create("a", std::make_unique<LoopDevice>(a));
+    const auto to = interfaces->create("b", std::make_unique<LoopDevice>(b));
+    ASSERT_TRUE(in.ok() && to.ok()) << text(in.status());
+    ASSERT_TRUE(interfaces->set_state(*in, true).ok());
+    ASSERT_TRUE(interfaces->set_state(*to, true).ok());
+    out = to->value;
+    a.to_receive = 100000;
+    wait_for([&] { return a.to_receive < 99000; });
+    ASSERT_TRUE(interfaces->remove(*to, {}).ok());
+    ASSERT_TRUE(interfaces->remove(*in, {}).ok());
+    EXPECT_EQ(interfaces->find(*in), nullptr);
+    EXPECT_EQ(interfaces->name(*in), "deleted");
+  }
+  dataplane->rcu().drain();
+  wait_for([&] { return a.destroyed == 20 && b.destroyed == 20; });
+}
+
+TEST_P(InterfaceManagerTest, RefusesBadNamesTakenNamesAndBadVlansAndChangesNothing) {
+  EXPECT_EQ(text(interfaces->create("a b", std::make_unique<LoopDevice>(a)).status()),
+            "interface name 'a b': must be 1 to 63 letters, digits or . _ - /");
+  const auto in = interfaces->create("a", std::make_unique<LoopDevice>(a));
+  ASSERT_TRUE(in.ok());
+  EXPECT_EQ(text(interfaces->create("a", std::make_unique<LoopDevice>(a)).status()),
+            "interface a exists; choose another name or delete it first");
+  EXPECT_EQ(text(interfaces->create_vlan("a.5", *in, 5, 0).status()),
+            "interface a has no Ethernet header, so it carries no VLANs");
+  EXPECT_EQ(text(interfaces->set_mtu(*in, 10).status()), "mtu 10: a takes 68 to 65535 bytes");
+  EXPECT_EQ(interfaces->list().size(), 1u);
+}
+
+TEST_P(InterfaceManagerTest, AStaleIndexIsRecognised) {
+  const auto first = interfaces->create("a", std::make_unique<LoopDevice>(a));
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(interfaces->remove(*first, {}).ok());
+  const auto second = interfaces->create("a", std::make_unique<LoopDevice>(a));
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(first->slot(), second->slot());
+  EXPECT_NE(first->value, second->value);
+  EXPECT_FALSE(interfaces->set_state(*first, true).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, InterfaceManagerTest, ::testing::Values(1u, 2u));
+
+}  // namespace
+}  // namespace sluice
