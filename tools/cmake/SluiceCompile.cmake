@@ -35,3 +35,5 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_link_options(sluice_compile INTERFACE --ld-path=${SLUICE_LLD})
   endif()
 endif()
+# What protoc writes before the messages that libsluice shares with plugins (SluiceProto.cmake).
+target_compile_definitions(sluice_compile INTERFACE [[SLUICE_PROTO_API=__attribute__((visibility("default")))]])
