@@ -68,18 +68,21 @@ class SLUICE_API TraceBuffer {
     std::array<TraceStep, kMaxSteps> step;
   };
 
-  explicit TraceBuffer(std::size_t packets) : slots_(new Slot[packets]), size_(packets) {}
+  /// epoch tells the handles of this buffer from those of the one before it.
+  explicit TraceBuffer(std::size_t packets, std::uint8_t epoch = 0)
+      : slots_(new Slot[packets]), size_(packets), epoch_(epoch) {}
 
-  /// Worker: a slot for a new packet, or -1 when all are taken.
+  /// Worker: a handle for a new packet, or -1 when all slots are taken.
   std::int64_t start() noexcept {
     const std::uint32_t n = used_.load(std::memory_order_relaxed);
     if (n == size_) return -1;
     used_.store(n + 1, std::memory_order_release);
-    return n;
+    return n | std::uint32_t{epoch_} << 24;
   }
-  /// Worker.
-  void add(std::uint32_t slot, const TraceStep& step) noexcept {
-    if (slot >= size_) return;
+  /// Worker. A packet that was held while the buffer was replaced has a handle of the old one; its trace ends there.
+  void add(std::uint32_t handle, const TraceStep& step) noexcept {
+    const std::uint32_t slot = handle & 0xffffff;
+    if (slot >= size_ || handle >> 24 != epoch_) return;
     const std::uint32_t n = slots_[slot].steps.load(std::memory_order_relaxed);
     if (n == kMaxSteps) {
       slots_[slot].cut.store(true, std::memory_order_relaxed);
@@ -95,6 +98,7 @@ class SLUICE_API TraceBuffer {
  private:
   std::unique_ptr<Slot[]> slots_;
   std::size_t size_;
+  std::uint8_t epoch_;
   std::atomic<std::uint32_t> used_{0};
 };
 

@@ -27,6 +27,7 @@ endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(sluice_compile INTERFACE SLUICE_DEBUG=1)
 endif()
+target_compile_definitions(sluice_compile INTERFACE SLUICE_ISA_NAME="${SLUICE_ISA}" ASIO_STANDALONE)
 target_include_directories(sluice_compile INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                            $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/proto>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/plugin_loader.h"
+
+#include <dlfcn.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string_view isa() { return SLUICE_ISA_NAME; }
+
+}  // namespace
+
+fs::path default_plugin_folder() {
+  if (const char* path = std::getenv("SLUICE_PLUGIN_PATH")) return path;
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&default_plugin_folder), &info) == 0 || !info.dli_fname) return ".";
+  const fs::path library = fs::weakly_canonical(info.dli_fname);
+  // Installed: lib/libsluice.so and lib/sluice/LEVEL/NAME.so. In a build tree they lie side by side.
+  const fs::path installed = library.parent_path() / "sluice" / std::string(isa());
+  return fs::exists(installed) ? installed : library.parent_path();
+}
+
+StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
+  const std::string name = path.stem();
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return not_found("plugin {}: {}", name, dlerror());
+  const auto* descriptor = static_cast<const PluginDescriptor*>(dlsym(handle, ("sluice_plugin_" + name).c_str()));
+  if (!descriptor) {
+    return refused("plugin {}: {} has no SLUICE_PLUGIN({}, …); the file must be called like the plugin", name,
+                   path.string(), name);
+  }
+  if (descriptor->abi != kAbiVersion) {
+    return failed_precondition("plugin {} was built for ABI {}, this is ABI {}; build it against the installed headers",
+                               name, descriptor->abi, kAbiVersion);
+  }
+  if (descriptor->isa != isa()) {
+    return failed_precondition("plugin {} was built for {}, this process runs at {}; build it with -DSLUICE_ISA={}",
+                               name, descriptor->isa, isa(), isa());
+  }
+  return LoadedPlugin{descriptor->name, descriptor->summary, path.string(), descriptor->isa, descriptor};
+}
+
+StatusOr<std::vector<LoadedPlugin>> load_plugins(const fs::path& folder, const std::vector<std::string>& only) {
+  std::vector<fs::path> found;
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const fs::path& path = entry.path();
+    if (path.extension() != ".so" || path.filename().string().starts_with("lib")) continue;
+    found.push_back(path);
+    names.push_back(path.stem());
+  }
+  if (error)
+    return not_found("plugin folder {}: {}; give another with --plugin-path", folder.string(), error.message());
+  std::sort(found.begin(), found.end());
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : only) {
+    if (!std::binary_search(names.begin(), names.end(), name)) {
+      return not_found("plugin {}: not in {}; there are: {}", name, folder.string(), fmt::join(names, ", "));
+    }
+  }
+  std::vector<LoadedPlugin> loaded;
+  for (const fs::path& path : found) {
+    const bool wanted = only.empty() || std::find(only.begin(), only.end(), path.stem()) != only.end();
+    if (!wanted) continue;
+    auto plugin = load_plugin(path);
+    if (!plugin.ok()) return plugin.status();
+    loaded.push_back(std::move(*plugin));
+  }
+  return loaded;
+}
+
+}  // namespace sluice
