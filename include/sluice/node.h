@@ -146,7 +146,7 @@ consteval std::size_t prefetch_distance() {
   if constexpr (requires { K::kPrefetch; }) {
     return K::kPrefetch;
   } else {
-    return 4;
+    return 8;
   }
 }
 
@@ -187,7 +187,7 @@ template <class K>
   const std::size_t n = in.size();
   std::array<typename K::Key, kVectorMax> keys;
   for (std::size_t i = 0; i < n; ++i) {
-    if (i + 4 < n) prefetch(in[i + 4]);
+    if (i + 8 < n) prefetch(in[i + 8]);
     keys[i] = kernel.prepare(*in[i], worker);
   }
   if constexpr (requires { K::kSteps; }) {
