@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel TUN (layer 3) and tap (Ethernet) devices: what drivers/tun, drivers/tap and plugins/pod share. The far side of
+// such a device is a network stack of the kernel, in whatever namespace the device lies.
+//
+// One queue a worker (IFF_MULTI_QUEUE). Every packet has a virtio-net header, so that super-packets of up to 64 KiB and
+// unfinished checksums pass both ways. A queue's descriptor keeps the namespace alive until the device is closed.
+#pragma once
+#include <sluice/device.h>
+#include <sluice/host.h>
+#include <sluice/status.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+class Registry;
+
+struct TunOptions {
+  std::string host_name;       ///< of the kernel's interface
+  std::string namespace_path;  ///< where it lies; empty: the daemon's namespace
+  std::uint16_t queues = 1;    ///< one for each worker
+  std::uint32_t mtu = 1500;
+  bool persistent = false;  ///< survives the daemon's death; a device that is destroyed in order never stays
+};
+
+/// A device with its kernel side, control thread only.
+class SLUICE_API TunDevice : public Device {
+ public:
+  virtual const TunOptions& options() const = 0;
+  /// Whether open() found a persistent device and attached to it.
+  virtual bool attached() const = 0;
+  /// What becomes of the kernel's interface when the device is destroyed: it goes, unless keep was called.
+  virtual void keep() = 0;
+  /// Removes the kernel's interface now; the queues receive and send nothing more. A namespace or an interface that is
+  /// gone already is no error.
+  virtual Status withdraw() = 0;
+};
+
+/// A driver's factory of devices; it hears from the queues when the kernel's side is gone and calls Device::on_lost.
+class SLUICE_API TunDriver {
+ public:
+  /// name is the driver's ("tun", "tap"); link says which kind of device.
+  TunDriver(Registry& registry, std::string_view name, LinkLayer link);
+  ~TunDriver();
+  TunDriver(const TunDriver&) = delete;
+  TunDriver& operator=(const TunDriver&) = delete;
+
+  /// Creates the kernel's interface or attaches to a persistent one. It is left down and without addresses (or as it
+  /// was). Errors: no /dev/net/tun, no privilege, namespace missing, a name that is in use (by another kind of
+  /// interface or another process), too many queues.
+  StatusOr<std::unique_ptr<TunDevice>> open(const TunOptions& options);
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "interface/host/tun_queue.h"
+#include "sluice/registry.h"
+#include "sluice/tun.h"
+
+namespace sluice {
+
+struct TunDriver::State {
+  std::string name;
+  LinkLayer link = LinkLayer::Ip;
+  std::uint32_t message_kind = 0;
+  std::uint32_t next_id = 1;
+  std::map<std::uint32_t, Device*> devices;
+};
+
+namespace {
+
+constexpr const char* kTunPath = "/dev/net/tun";
+// In the kernel since 6.2; both or none.
+constexpr unsigned kUso = 0x20 | 0x40;
+constexpr std::uint16_t kQueuesMax = 256;
+
+std::string where(const TunOptions& options) {
+  return fmt::format("interface {} in {}", options.host_name, host::describe_namespace(options.namespace_path));
+}
+
+Status tun_missing(int error) {
+  if (error == ENOENT || error == ENODEV || error == ENXIO)
+    return not_found(
+        "{}: the kernel's TUN driver is not there; load it (modprobe tun), or give the container this "
+        "device",
+        kTunPath);
+  if (error == EACCES || error == EPERM)
+    return not_permitted("{}: not allowed to open it; run as root or give the container this device", kTunPath);
+  return unavailable("{}: {}", kTunPath, std::strerror(error));
+}
+
+Status attach_error(const TunOptions& options, int error) {
+  switch (error) {
+    case EPERM: return not_permitted("{}: creating it needs the capability CAP_NET_ADMIN; run as root", where(options));
+    case EBUSY: return exists("{}: another process uses it", where(options));
+    case EINVAL:
+      return exists("{}: it exists and is another kind of interface; delete it, or choose another name",
+                    where(options));
+    case E2BIG: return exhausted("{}: the kernel takes no more queues of this TUN", where(options));
+    default: return unavailable("{}: {}", where(options), std::strerror(error));
+  }
+}
+
+// The descriptors of one device, one a queue. Closing the last one removes a device that is not persistent.
+class Descriptors {
+ public:
+  Descriptors() = default;
+  Descriptors(Descriptors&& other) noexcept : fds_(std::exchange(other.fds_, {})) {}
+  Descriptors& operator=(Descriptors&&) = delete;
+  ~Descriptors() {
+    for (const int fd : fds_) close(fd);
+  }
+  void add(int fd) { fds_.push_back(fd); }
+  const std::vector<int>& get() const { return fds_; }
+
+ private:
+  std::vector<int> fds_;
+};
+
+StatusOr<int> open_queue(const TunOptions& options, LinkLayer link) {
+  const int fd = open(kTunPath, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return tun_missing(errno);
+  ifreq request{};
+  const int kind = link == LinkLayer::Ip ? IFF_TUN : IFF_TAP;
+  request.ifr_flags = static_cast<short>(kind | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+  std::memcpy(request.ifr_name, options.host_name.data(), options.host_name.size());
+  const int header = sizeof(VnetHeader);
+  if (ioctl(fd, TUNSETIFF, &request) != 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) != 0) {
+    const Status status = attach_error(options, errno);
+    close(fd);
+    return status;
+  }
+  return fd;
+}
+
+// Asks for all that the kernel can leave to us; older kernels lack UDP segmentation.
+Offloads ask_offloads(int fd) {
+  constexpr unsigned kBasic = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  Offloads offloads;
+  if (ioctl(fd, TUNSETOFFLOAD, kBasic | kUso) == 0) {
+    offloads = {true, true, true, true};
+  } else if (ioctl(fd, TUNSETOFFLOAD, kBasic) == 0) {
+    offloads = {true, true, true, false};
+  }
+  return offloads;
+}
+
+Status check(const TunOptions& options) {
+  if (options.host_name.empty() || options.host_name.size() >= IFNAMSIZ ||
+      options.host_name.find_first_of("/ :%\t\n") != std::string::npos || options.host_name == "." ||
+      options.host_name == "..")
+    return refused("interface {}: the kernel takes names of 1 to {} characters without space, '/', ':' or '%'",
+                   options.host_name, IFNAMSIZ - 1);
+  if (options.queues == 0 || options.queues > kQueuesMax)
+    return refused("{}: {} queues; 1 to {} are possible", where(options), options.queues, kQueuesMax);
+  return {};
+}
+
+class Tun final : public TunDevice {
+ public:
+  Tun(std::shared_ptr<TunDriver::State> state, const TunOptions& options, Descriptors descriptors, bool attached)
+      : state_(std::move(state)), options_(options), descriptors_(std::move(descriptors)), attached_(attached) {
+    id_ = state_->next_id++;
+    state_->devices[id_] = this;
+    info_.link = state_->link;
+    info_.mtu = options.mtu;
+    info_.mtu_max = state_->link == LinkLayer::Ip ? 65535 : 65521;
+    info_.rx_queues = info_.tx_queues = options.queues;
+    info_.detail = where(options);
+    info_.offloads = ask_offloads(fd());
+  }
+  ~Tun() override {
+    state_->devices.erase(id_);
+    if (!keep_) ioctl(fd(), TUNSETPERSIST, 0);
+  }
+  std::string_view driver() const override { return state_->name; }
+  const DeviceInfo& info() const override { return info_; }
+  const TunOptions& options() const override { return options_; }
+  bool attached() const override { return attached_; }
+  void keep() override { keep_ = true; }
+
+  StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
+    std::vector<std::unique_ptr<RxQueue>> queues;
+    const TunLink link{state_->message_kind, id_, state_->link};
+    for (const int fd : descriptors_.get()) queues.push_back(std::make_unique<TunRxQueue>(fd, link));
+    return queues;
+  }
+  StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() override {
+    std::vector<std::unique_ptr<TxQueue>> queues;
+    for (const int fd : descriptors_.get()) queues.push_back(std::make_unique<TunTxQueue>(fd));
+    return queues;
+  }
+  Status set_admin_state(bool up) override {
+    const int carrier = up ? 1 : 0;
+    if (ioctl(fd(), TUNSETCARRIER, &carrier) == 0) return {};
+    // A device that is gone reports itself; that must not keep an operator from setting it down.
+    if (errno == EBADFD) return {};
+    return unavailable("{}: cannot set its carrier: {}", where(options_), std::strerror(errno));
+  }
+  Status set_mtu(std::uint32_t mtu) override {
+    const auto netlink = host::Netlink::open(options_.namespace_path);
+    if (!netlink.ok()) return netlink.status();
+    if (Status status = netlink->set_mtu(options_.host_name, mtu); !status.ok()) return status;
+    info_.mtu = options_.mtu = mtu;
+    return {};
+  }
+  bool carrier() const override {
+    ifreq request{};
+    return ioctl(fd(), TUNGETIFF, &request) == 0;
+  }
+  Status withdraw() override {
+    ifreq request{};
+    // Under its present name: the far side may have renamed it.
+    if (ioctl(fd(), TUNGETIFF, &request) != 0) return {};
+    ioctl(fd(), TUNSETPERSIST, 0);
+    const auto netlink = host::Netlink::open(options_.namespace_path);
+    if (!netlink.ok()) return {};
+    const Status status = netlink->delete_link(request.ifr_name);
+    return absl::IsNotFound(status) ? Status() : status;
+  }
+
+ private:
+  int fd() const { return descriptors_.get().front(); }
+
+  const std::shared_ptr<TunDriver::State> state_;
+  TunOptions options_;
+  const Descriptors descriptors_;
+  const bool attached_;
+  bool keep_ = false;
+  std::uint32_t id_ = 0;
+  DeviceInfo info_;
+};
+
+// Whether a device of that name is there already, free to be attached to.
+StatusOr<bool> already_there(const host::Netlink& netlink, const TunOptions& options) {
+  const auto link = netlink.link(options.host_name);
+  if (absl::IsNotFound(link.status())) return false;
+  if (!link.ok()) return link.status();
+  if (link->kind != "tun") return attach_error(options, EINVAL);
+  if (link->carrier) return attach_error(options, EBUSY);
+  return true;
+}
+
+}  // namespace
+
+TunDriver::TunDriver(Registry& registry, std::string_view name, LinkLayer link) : state_(std::make_shared<State>()) {
+  state_->name = name;
+  state_->link = link;
+  state_->message_kind = registry.control_message([state = state_](const ControlMessage& message) {
+    const auto it = state->devices.find(message.as<std::uint32_t>());
+    if (it == state->devices.end() || !it->second->on_lost) return;
+    // The handler may destroy the device, and with it the function that it is called by.
+    const auto on_lost = it->second->on_lost;
+    on_lost(unavailable("{}: the kernel has removed it", it->second->info().detail));
+  });
+}
+TunDriver::~TunDriver() = default;
+
+StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) {
+  if (Status status = check(options); !status.ok()) return status;
+  const auto netlink = host::Netlink::open(options.namespace_path);
+  if (!netlink.ok()) return netlink.status();
+  const auto attached = already_there(*netlink, options);
+  if (!attached.ok()) return attached.status();
+  Descriptors descriptors;
+  const Status opened = host::run_in_namespace(options.namespace_path, [&]() -> Status {
+    for (unsigned queue = 0; queue < options.queues; ++queue) {
+      const auto fd = open_queue(options, state_->link);
+      if (!fd.ok()) return fd.status();
+      descriptors.add(*fd);
+    }
+    return {};
+  });
+  if (!opened.ok()) return opened;
+  if (options.persistent && ioctl(descriptors.get().front(), TUNSETPERSIST, 1) != 0)
+    return unavailable("{}: cannot make it persistent: {}", where(options), std::strerror(errno));
+  auto device = std::make_unique<Tun>(state_, options, std::move(descriptors), *attached);
+  if (Status status = netlink->set_mtu(options.host_name, options.mtu); !status.ok()) {
+    if (*attached) device->keep();
+    return status;
+  }
+  return device;
+}
+
+}  // namespace sluice

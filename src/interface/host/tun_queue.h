@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queues of TUN and tap devices: one system call a packet, no copy between buffers.
+#pragma once
+#include <sys/uio.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "sluice/device.h"
+#include "sluice/vnet_header.h"
+#include "sluice/worker.h"
+
+namespace sluice {
+
+/// What the queues of a device have in common: who hears when the kernel's side is gone.
+struct TunLink {
+  std::uint32_t message_kind = 0;
+  std::uint32_t device_id = 0;
+  LinkLayer link = LinkLayer::Ip;
+};
+
+/// Reads each packet into a chain of fresh segments that is long enough for the largest; what a packet leaves of it
+/// serves the next one. Between two calls a queue holds no buffers.
+class TunRxQueue final : public RxQueue {
+ public:
+  /// The descriptor is the device's.
+  TunRxQueue(int fd, const TunLink& link) : fd_(fd), link_(link) {}
+  std::size_t receive(Worker& worker, std::span<Packet*> packets) noexcept override;
+  int fd() const override { return fd_; }
+
+ private:
+  // A packet of 64 KiB with an Ethernet header and two tags.
+  static constexpr std::size_t kSegments = 33;
+  struct Spare {
+    std::array<Packet*, kSegments> segments;
+    std::array<iovec, kSegments + 1> vectors;
+    std::size_t count = 0;
+    void refill(BufferCache& buffers, std::size_t used) noexcept;
+  };
+  Packet* assemble(Spare& spare, BufferCache& buffers, std::size_t size) noexcept;
+  void drop_waiting() noexcept;
+  void fail(Worker& worker, int error) noexcept;
+
+  const int fd_;
+  const TunLink link_;
+  VnetHeader header_;
+  bool lost_ = false, told_ = false;
+};
+
+/// One writev a packet. What the kernel refuses is counted and gone: it would refuse it again.
+class TunTxQueue final : public TxQueue {
+ public:
+  TunTxQueue(int fd) : fd_(fd) {}
+  std::size_t transmit(Worker& worker, std::span<Packet* const> packets) noexcept override;
+
+ private:
+  static constexpr std::size_t kVectors = 64;
+  const int fd_;
+};
+
+}  // namespace sluice
