@@ -3,6 +3,7 @@
 // Control thread only; each call waits for the kernel's answer (tens of microseconds). Errors name the namespace, the
 // interface and the mend. Addresses and prefixes are text, as `ip` takes them: "10.0.0.1/32", "2001:db8::1/128".
 #pragma once
+#include <sluice/net/address.h>
 #include <sluice/status.h>
 #include <sluice/types.h>
 
@@ -45,7 +46,7 @@ struct Link {
   std::uint32_t mtu = 0;
   bool up = false;       ///< administratively
   bool carrier = false;  ///< of a TUN: some process is attached to it
-  std::uint8_t mac[6] = {};
+  MacAddress mac{};
   bool ethernet = false;
 };
 
@@ -73,6 +74,7 @@ class SLUICE_API Netlink {
   /// Changes nothing, and succeeds, where the kernel already has it so.
   Status set_up(const std::string& name, bool up) const;
   Status set_mtu(const std::string& name, std::uint32_t mtu) const;
+  Status set_mac(const std::string& name, const MacAddress& mac) const;
   Status delete_link(const std::string& name) const;
   Status rename_link(const std::string& name, const std::string& to) const;
   /// Moves the link into another namespace, where it has the name `to`; it loses addresses and routes by that.
@@ -92,7 +94,7 @@ class SLUICE_API Netlink {
   /// A route that is not there is no error.
   Status remove_route(const std::string& name, const Route& route) const;
   /// A permanent neighbour entry, so that a next hop needs no ARP or ND.
-  Status add_neighbour(const std::string& name, const std::string& address, const std::uint8_t (&mac)[6]) const;
+  Status add_neighbour(const std::string& name, const std::string& address, const MacAddress& mac) const;
 
   const std::string& namespace_path() const { return path_; }
 

@@ -14,18 +14,30 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice {
 
+class Context;
 class Registry;
 
 struct TunOptions {
-  std::string host_name;       ///< of the kernel's interface
+  std::string host_name;       ///< of the kernel's interface; empty: that of the interface
   std::string namespace_path;  ///< where it lies; empty: the daemon's namespace
   std::uint16_t queues = 1;    ///< one for each worker
   std::uint32_t mtu = 1500;
   bool persistent = false;  ///< survives the daemon's death; a device that is destroyed in order never stays
+  bool host_up = false;     ///< set the kernel's interface up
+  /// "address/length": the kernel's interface gets these and loses others. Empty: its addresses are left alone.
+  std::vector<std::string> host_addresses;
+  MacAddress mac{};       ///< tap only: this side's; zero: made from the names, the same each time
+  MacAddress host_mac{};  ///< tap only: the kernel's side's; zero: the kernel chooses
+  friend bool operator==(const TunOptions&, const TunOptions&) = default;
 };
+
+/// "mtu 1400 instead of 1500, …": in what a request differs from what is there; empty when in nothing. Queues do not
+/// count.
+SLUICE_API std::string differences(const TunOptions& present, const TunOptions& wanted);
 
 /// A device with its kernel side, control thread only.
 class SLUICE_API TunDevice : public Device {
@@ -49,14 +61,22 @@ class SLUICE_API TunDriver {
   TunDriver(const TunDriver&) = delete;
   TunDriver& operator=(const TunDriver&) = delete;
 
-  /// Creates the kernel's interface or attaches to a persistent one. It is left down and without addresses (or as it
-  /// was). Errors: no /dev/net/tun, no privilege, namespace missing, a name that is in use (by another kind of
-  /// interface or another process), too many queues.
+  /// Creates the kernel's interface or attaches to a persistent one. Errors: no /dev/net/tun, no privilege, namespace
+  /// missing, a name that is in use (by another kind of interface or another process), too many queues. After an error
+  /// the kernel has no new interface.
   StatusOr<std::unique_ptr<TunDevice>> open(const TunOptions& options);
+  /// Opens a device with a queue for each worker and makes an interface of it. False: it is there already, the same.
+  /// Errors: open's; it is there with other options (named). With dry_run nothing is made.
+  StatusOr<bool> create(Context& context, const std::string& name, TunOptions options, bool dry_run);
+
+  /// What open would refuse without asking the kernel for an interface: names, the namespace.
+  Status check(const TunOptions& options) const;
 
   struct State;
 
  private:
+  bool is_ethernet() const;
+  std::string_view driver_name() const;
   std::shared_ptr<State> state_;
 };
 

@@ -128,7 +128,7 @@ StatusOr<Link> Netlink::link(const std::string& name) const {
   result.carrier = rtnl_link_get_carrier(raw) != 0;
   result.ethernet = rtnl_link_get_arptype(raw) == ARPHRD_ETHER;
   if (nl_addr* mac = rtnl_link_get_addr(raw); mac && nl_addr_get_len(mac) == sizeof result.mac)
-    std::memcpy(result.mac, nl_addr_get_binary_addr(mac), sizeof result.mac);
+    std::memcpy(result.mac.bytes.data(), nl_addr_get_binary_addr(mac), sizeof result.mac);
   return result;
 }
 
@@ -165,6 +165,19 @@ Status Netlink::set_mtu(const std::string& name, std::uint32_t mtu) const {
   rtnl_link_set_mtu(change.get(), mtu);
   const int error = rtnl_link_change(socket_, old.get(), change.get(), 0);
   return error < 0 ? fail(error, fmt::format("setting MTU {} of interface {}", mtu, name)) : Status();
+}
+
+Status Netlink::set_mac(const std::string& name, const MacAddress& mac) const {
+  const auto index = index_of(name);
+  if (!index.ok()) return index.status();
+  const LinkPtr old(rtnl_link_alloc()), change(rtnl_link_alloc());
+  const NlAddrPtr address(nl_addr_build(AF_LLC, mac.bytes.data(), sizeof mac));
+  rtnl_link_set_ifindex(old.get(), *index);
+  rtnl_link_set_ifindex(change.get(), *index);
+  rtnl_link_set_addr(change.get(), address.get());
+  const int error = rtnl_link_change(socket_, old.get(), change.get(), 0);
+  return error < 0 ? fail(error, fmt::format("setting MAC address {} of interface {}", mac.to_string(), name))
+                   : Status();
 }
 
 Status Netlink::delete_link(const std::string& name) const {
@@ -334,12 +347,12 @@ Status Netlink::remove_route(const std::string& name, const Route& route) const 
                    : Status();
 }
 
-Status Netlink::add_neighbour(const std::string& name, const std::string& address, const std::uint8_t (&mac)[6]) const {
+Status Netlink::add_neighbour(const std::string& name, const std::string& address, const MacAddress& mac) const {
   const auto index = index_of(name);
   if (!index.ok()) return index.status();
   const auto destination = parse(address);
   if (!destination.ok()) return destination.status();
-  const NlAddrPtr hardware(nl_addr_build(AF_LLC, mac, sizeof mac));
+  const NlAddrPtr hardware(nl_addr_build(AF_LLC, mac.bytes.data(), sizeof mac));
   const NeighPtr neighbour(rtnl_neigh_alloc());
   rtnl_neigh_set_ifindex(neighbour.get(), *index);
   rtnl_neigh_set_dst(neighbour.get(), destination->get());

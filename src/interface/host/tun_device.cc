@@ -102,7 +102,7 @@ Offloads ask_offloads(int fd) {
   return offloads;
 }
 
-Status check(const TunOptions& options) {
+Status check_names(const TunOptions& options) {
   if (options.host_name.empty() || options.host_name.size() >= IFNAMSIZ ||
       options.host_name.find_first_of("/ :%\t\n") != std::string::npos || options.host_name == "." ||
       options.host_name == "..")
@@ -120,6 +120,7 @@ class Tun final : public TunDevice {
     id_ = state_->next_id++;
     state_->devices[id_] = this;
     info_.link = state_->link;
+    info_.mac = options.mac;
     info_.mtu = options.mtu;
     info_.mtu_max = state_->link == LinkLayer::Ip ? 65535 : 65521;
     info_.rx_queues = info_.tx_queues = options.queues;
@@ -161,6 +162,11 @@ class Tun final : public TunDevice {
     info_.mtu = options_.mtu = mtu;
     return {};
   }
+  Status set_mac(const MacAddress& mac) override {
+    if (info_.link == LinkLayer::Ip) return Device::set_mac(mac);
+    info_.mac = options_.mac = mac;
+    return {};
+  }
   bool carrier() const override {
     ifreq request{};
     return ioctl(fd(), TUNGETIFF, &request) == 0;
@@ -198,6 +204,22 @@ StatusOr<bool> already_there(const host::Netlink& netlink, const TunOptions& opt
   return true;
 }
 
+Status set_up_far_side(const host::Netlink& netlink, const TunOptions& options) {
+  const std::string& name = options.host_name;
+  if (!options.host_mac.is_zero()) {
+    if (Status status = netlink.set_mac(name, options.host_mac); !status.ok()) return status;
+  }
+  if (Status status = netlink.set_mtu(name, options.mtu); !status.ok()) return status;
+  if (!options.host_addresses.empty()) {
+    const bool ip6 = std::any_of(options.host_addresses.begin(), options.host_addresses.end(),
+                                 [](const std::string& a) { return a.find(':') != std::string::npos; });
+    // Container runtimes like to disable IPv6 for all interfaces to come.
+    if (ip6) (void)host::write_sysctl(options.namespace_path, fmt::format("ipv6/conf/{}/disable_ipv6", name), "0");
+    if (Status status = netlink.set_addresses(name, options.host_addresses); !status.ok()) return status;
+  }
+  return options.host_up ? netlink.set_up(name, true) : Status();
+}
+
 }  // namespace
 
 TunDriver::TunDriver(Registry& registry, std::string_view name, LinkLayer link) : state_(std::make_shared<State>()) {
@@ -213,8 +235,17 @@ TunDriver::TunDriver(Registry& registry, std::string_view name, LinkLayer link) 
 }
 TunDriver::~TunDriver() = default;
 
+bool TunDriver::is_ethernet() const { return state_->link == LinkLayer::Ethernet; }
+std::string_view TunDriver::driver_name() const { return state_->name; }
+
+Status TunDriver::check(const TunOptions& options) const {
+  if (Status status = check_names(options); !status.ok()) return status;
+  const auto netlink = host::Netlink::open(options.namespace_path);
+  return netlink.ok() ? already_there(*netlink, options).status() : netlink.status();
+}
+
 StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) {
-  if (Status status = check(options); !status.ok()) return status;
+  if (Status status = check_names(options); !status.ok()) return status;
   const auto netlink = host::Netlink::open(options.namespace_path);
   if (!netlink.ok()) return netlink.status();
   const auto attached = already_there(*netlink, options);
@@ -232,7 +263,7 @@ StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) 
   if (options.persistent && ioctl(descriptors.get().front(), TUNSETPERSIST, 1) != 0)
     return unavailable("{}: cannot make it persistent: {}", where(options), std::strerror(errno));
   auto device = std::make_unique<Tun>(state_, options, std::move(descriptors), *attached);
-  if (Status status = netlink->set_mtu(options.host_name, options.mtu); !status.ok()) {
+  if (Status status = set_up_far_side(*netlink, options); !status.ok()) {
     if (*attached) device->keep();
     return status;
   }
