@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// ip4-input: validates the IPv4 header. RFC 1812 section 5.2.2.
+#pragma once
+#include <sluice/kernels/chain_length.h>
+#include <sluice/net/checksum.h>
+#include <sluice/net/ip4.h>
+#include <sluice/node.h>
+
+namespace sluice {
+
+struct Ip4Input {
+  static constexpr NodeInfo kInfo{"ip4-input", "validates the IPv4 header"};
+  enum class Next : std::uint8_t { Ip4Lookup, Ip4Local };
+  enum class Drop : std::uint8_t {
+    Truncated,
+    BadVersion,
+    BadHeaderLength,
+    BadTotalLength,
+    BadChecksum,
+    MartianSource,
+    MartianDestination,
+    LinkBroadcast,
+    Multicast,
+    BadOption,
+    SourceRoute,
+    NoInterface,
+  };
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {
+    Ip4Address source, destination;
+    std::uint16_t length;
+    std::uint8_t protocol, ttl;
+    void describe(auto&& field) const {
+      field("source", source);
+      field("destination", destination);
+      field("protocol", protocol);
+      field("ttl", ttl);
+      field("length", length);
+    }
+  };
+  static constexpr std::string_view why(Drop reason) {
+    switch (reason) {
+      case Drop::Truncated: return "fewer bytes than an IPv4 header";
+      case Drop::BadVersion: return "the version field is not 4";
+      case Drop::BadHeaderLength: return "the header length is below 20 bytes or beyond the packet";
+      case Drop::BadTotalLength: return "the total length is below the header's or beyond the packet";
+      case Drop::BadChecksum: return "the header checksum is wrong";
+      case Drop::MartianSource: return "the source address may not be one: 0/8, 127/8, multicast or 240/4";
+      case Drop::MartianDestination: return "the destination address may not be one: 0/8, 127/8 or 240/4";
+      case Drop::LinkBroadcast: return "a unicast packet came in a link-layer broadcast or multicast frame";
+      case Drop::Multicast: return "multicast beyond the link is not forwarded";
+      case Drop::BadOption: return "an IPv4 option's length is wrong";
+      case Drop::SourceRoute: return "source routes are refused";
+      case Drop::NoInterface: return "the interface was deleted while the packet was on its way";
+    }
+    return "";
+  }
+
+  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+    const auto* ip = packet.header<Ip4Header>();
+    if (!ip) return Drop::Truncated;
+    if (trace) *trace = {ip->source, ip->destination, ip->total_length.host(), ip->protocol, ip->ttl};
+    const std::uint32_t total = ip->total_length.host();
+    std::size_t header_bytes = sizeof(Ip4Header);
+    if (ip->version_ihl != 0x45) [[unlikely]] {
+      if (ip->version_ihl >> 4 != 4) return Drop::BadVersion;
+      header_bytes = std::size_t{ip->version_ihl & 15u} * 4;
+      if (header_bytes < sizeof(Ip4Header) || header_bytes > packet.length) return Drop::BadHeaderLength;
+    }
+    if (total < header_bytes || total > packet.chain_length) return Drop::BadTotalLength;
+    if (!header_checksum_ok(*ip, header_bytes)) return Drop::BadChecksum;
+    const std::uint32_t source = ip->source.host(), destination = ip->destination.host();
+    if (martian_source(source, destination)) return Drop::MartianSource;
+    if (martian_destination(destination)) return Drop::MartianDestination;
+    // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded, unless it is one in IP too.
+    if (packet.has(kBroadcast) && destination < kMulticast) return Drop::LinkBroadcast;
+    if (header_bytes > sizeof(Ip4Header)) [[unlikely]] {
+      if (const auto verdict = check_options(packet, header_bytes); verdict != Next::Ip4Lookup) return verdict;
+    }
+    const InterfaceState* in = worker.interface(packet.rx_interface);
+    if (!in) return Drop::NoInterface;
+    if (packet.chain_length > total) cut_chain(packet, total, worker);
+    worker.counters(packet.rx_interface)[InterfaceCounter::Ip4].add();
+    packet.table = in->table4;
+    packet.l3_offset = packet.offset();
+    packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + header_bytes);
+    if (destination >= kMulticast) [[unlikely]] {
+      return destination == kBroadcastAddress || destination >> 8 == kLinkMulticast ? Verdict(Next::Ip4Local)
+                                                                                    : Verdict(Drop::Multicast);
+    }
+    return Next::Ip4Lookup;
+  }
+
+ private:
+  // RFC 1071: the sum over a header with its checksum is all ones.
+  static bool header_checksum_ok(const Ip4Header& ip, std::size_t bytes) noexcept {
+    return checksum_fold(checksum_add(0, &ip, bytes)) == 0xffff;
+  }
+  static constexpr std::uint32_t kMulticast = 0xe0000000, kReserved = 0xf0000000, kBroadcastAddress = 0xffffffff;
+  static constexpr std::uint32_t kLinkMulticast = 0xe00000;  // 224.0.0.0/24, RFC 5771 section 4
+
+  // RFC 1812 section 5.3.7. 0.0.0.0 asks for an address (DHCP), by limited broadcast only.
+  static bool martian_source(std::uint32_t source, std::uint32_t destination) noexcept {
+    const std::uint32_t top = source >> 24;
+    if (top != 0 && top != 127 && top < 224) [[likely]]
+      return false;
+    return source != 0 || destination != kBroadcastAddress;
+  }
+  static bool martian_destination(std::uint32_t destination) noexcept {
+    const std::uint32_t top = destination >> 24;
+    return top == 0 || top == 127 || (destination >= kReserved && destination != kBroadcastAddress);
+  }
+
+  // RFC 791 section 3.1. Options travel on unchanged; source routes are refused (RFC 7126 section 4.3).
+  [[gnu::noinline]] static Verdict check_options(const Packet& packet, std::size_t end) noexcept {
+    constexpr std::uint8_t kEndOfList = 0, kNoOperation = 1, kLooseSourceRoute = 131, kStrictSourceRoute = 137;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(packet.data);
+    for (std::size_t at = sizeof(Ip4Header); at < end;) {
+      const std::uint8_t type = bytes[at];
+      if (type == kEndOfList) break;
+      if (type == kNoOperation) {
+        ++at;
+        continue;
+      }
+      if (type == kLooseSourceRoute || type == kStrictSourceRoute) return Drop::SourceRoute;
+      if (at + 1 >= end || bytes[at + 1] < 2 || at + bytes[at + 1] > end) return Drop::BadOption;
+      at += bytes[at + 1];
+    }
+    return Next::Ip4Lookup;
+  }
+};
+
+}  // namespace sluice
