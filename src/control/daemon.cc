@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/daemon.h"
+
+#include <asio/post.hpp>
+
+#include "sluice/log.h"
+
+namespace sluice {
+
+StatusOr<std::unique_ptr<Daemon>> Daemon::create(const DaemonOptions& options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  if (auto status = daemon->assemble(); !status.ok()) return status;
+  return daemon;
+}
+
+Status Daemon::assemble() {
+  auto dataplane = Dataplane::create(options_.dataplane, [this](Rcu::Function f) { asio::post(loop_, std::move(f)); });
+  if (!dataplane.ok()) return dataplane.status();
+  dataplane_ = std::move(*dataplane);
+  registry_ = std::make_unique<Registry>();
+  context_ = std::make_unique<NodeContext>(loop_, *dataplane_, api_, options_.unprivileged);
+  registry_->context = context_.get();
+  if (auto status = add_plugins(); !status.ok()) return status;
+  if (auto status = dataplane_->build(*registry_); !status.ok()) return status;
+  offer_services();
+  return api_.check();
+}
+
+Status Daemon::add_plugins() {
+  auto plugins = load_plugins(options_.plugin_folder, options_.plugins);
+  if (!plugins.ok()) return plugins.status();
+  plugins_ = std::move(*plugins);
+  for (const LoadedPlugin& plugin : plugins_) {
+    registry_->set_plugin(plugin.name);
+    plugin.descriptor->init(*registry_);
+  }
+  return {};
+}
+
+void Daemon::offer_services() {
+  interface_service_ =
+      std::make_unique<interface::InterfaceService>(*dataplane_, context_->interfaces(), context_->features());
+  interface_service_->offer(api_);
+  runtime_service_ = std::make_unique<runtime::RuntimeService>(*dataplane_);
+  runtime_service_->offer(api_);
+  trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces());
+  trace_service_->offer(api_);
+}
+
+Status Daemon::start() {
+  context_->watch();
+  dataplane_->start();
+  running_ = true;
+  for (const auto& function : registry_->starts()) {
+    if (auto status = function(); !status.ok()) return status;
+  }
+  return {};
+}
+
+void Daemon::stop() {
+  if (!running_) return;
+  running_ = false;
+  for (auto it = registry_->stops().rbegin(); it != registry_->stops().rend(); ++it) (*it)();
+  // What was deferred is posted to the loop; let it finish before the workers end.
+  dataplane_->rcu().drain();
+  loop_.restart();
+  loop_.poll();
+  dataplane_->stop();
+}
+
+// Interfaces go first, while what listens to them is there; then kernels, while the state they point to is.
+Daemon::~Daemon() {
+  stop();
+  context_.reset();
+  dataplane_.reset();
+  registry_.reset();
+}
+
+}  // namespace sluice

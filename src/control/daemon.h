@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the parts of a running node together, in order, and takes them apart in the reverse order.
+#pragma once
+#include <asio/io_context.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/node_context.h"
+#include "control/plugin_loader.h"
+#include "control/runtime_service.h"
+#include "control/trace_service.h"
+#include "interface/interface_service.h"
+#include "sluice/api.h"
+
+namespace sluice {
+
+struct DaemonOptions {
+  DataplaneOptions dataplane;
+  std::filesystem::path plugin_folder;
+  std::vector<std::string> plugins;  ///< empty: all in the folder
+  bool unprivileged = false;
+};
+
+class Daemon {
+ public:
+  /// Loads plugins, builds the graph, registers every operation. Nothing runs yet.
+  static StatusOr<std::unique_ptr<Daemon>> create(const DaemonOptions& options);
+  ~Daemon();
+
+  /// Starts the workers.
+  Status start();
+  /// Stops them and undoes what plugins have made; a clean stop leaves nothing behind.
+  void stop();
+
+  asio::io_context& loop() { return loop_; }
+  Api& api() { return api_; }
+  Dataplane& dataplane() { return *dataplane_; }
+  NodeContext& context() { return *context_; }
+  const std::vector<LoadedPlugin>& plugins() const { return plugins_; }
+
+ private:
+  explicit Daemon(const DaemonOptions& options) : options_(options) {}
+  Status assemble();
+  Status add_plugins();
+  void offer_services();
+
+  const DaemonOptions options_;
+  asio::io_context loop_{1};
+  Api api_;
+  std::unique_ptr<Dataplane> dataplane_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<NodeContext> context_;
+  std::vector<LoadedPlugin> plugins_;
+  std::unique_ptr<interface::InterfaceService> interface_service_;
+  std::unique_ptr<runtime::RuntimeService> runtime_service_;
+  std::unique_ptr<trace::TraceService> trace_service_;
+  bool running_ = false;
+};
+
+}  // namespace sluice

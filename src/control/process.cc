@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/process.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::process {
+namespace {
+
+struct Needed {
+  unsigned number;
+  const char* name;
+  const char* what_for;
+};
+constexpr std::array<Needed, 5> kNeeded{{
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to make TUN and tap interfaces and set their addresses"},
+    {CAP_NET_RAW, "CAP_NET_RAW", "to open AF_PACKET sockets"},
+    {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter the network namespaces of pods"},
+    {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages"},
+    {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters"},
+}};
+constexpr std::size_t kMustHave = 3;  // the first so many; without the others something is slower or missing
+
+struct Capabilities {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  bool read() { return syscall(SYS_capget, &header, data.data()) == 0; }
+  bool write() { return syscall(SYS_capset, &header, data.data()) == 0; }
+};
+
+bool has(const Capabilities& caps, unsigned number) {
+  return (caps.data[number / 32].effective & (1u << (number % 32))) != 0;
+}
+
+}  // namespace
+
+void notify(const std::string& state) { sd_notify(0, state.c_str()); }
+
+std::optional<std::chrono::milliseconds> watchdog_period() {
+  std::uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(0, &microseconds) <= 0) return std::nullopt;
+  return std::chrono::milliseconds(microseconds / 2000);
+}
+
+Status check_privileges() {
+  Capabilities caps;
+  if (!caps.read()) return unavailable("capget: {}", std::strerror(errno));
+  for (std::size_t i = 0; i < kMustHave; ++i) {
+    if (!has(caps, kNeeded[i].number)) {
+      return not_permitted("{} is missing, {}; start sluiced as root, by its unit, or with --unprivileged",
+                           kNeeded[i].name, kNeeded[i].what_for);
+    }
+  }
+  return {};
+}
+
+Status keep_only_needed_capabilities() {
+  std::array<std::uint32_t, 2> keep{};
+  for (const Needed& n : kNeeded) keep[n.number / 32] |= 1u << (n.number % 32);
+  Capabilities caps;
+  if (!caps.read()) return unavailable("capget: {}", std::strerror(errno));
+  for (unsigned number = 0; number <= CAP_LAST_CAP; ++number) {
+    // Needs CAP_SETPCAP; without it the sets below hold all the same.
+    if ((keep[number / 32] & (1u << (number % 32))) == 0) prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+  }
+  for (std::size_t i = 0; i < caps.data.size(); ++i) {
+    caps.data[i].effective &= keep[i];
+    caps.data[i].permitted &= keep[i];
+    caps.data[i].inheritable = 0;
+  }
+  if (!caps.write()) return unavailable("capset: {}; capabilities are as they were", std::strerror(errno));
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return {};
+}
+
+void protect_memory() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+}  // namespace sluice::process
