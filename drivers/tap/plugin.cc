@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sluice/plugin.h"
+#include <sluice/plugin.h>
 
+#include <sluice/context.h>
 #include "service.h"
-#include "sluice/context.h"
 
 SLUICE_PLUGIN(tap, "Ethernet interfaces to a stack of the kernel") {
   registry.driver("tap");

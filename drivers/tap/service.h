@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `create interface tap`: from the request to the kernel's device and the interface.
 #pragma once
-#include "sluice/api.h"
-#include "sluice/registry.h"
-#include "sluice/tun.h"
+#include <sluice/api.h>
+#include <sluice/registry.h>
+#include <sluice/tun.h>
 #include "tap/tap.pb.h"
 
 namespace sluice::tap {

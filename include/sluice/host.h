@@ -109,4 +109,7 @@ class SLUICE_API Netlink {
 /// Writes a file below /proc/sys/net ("ipv6/conf/eth0/disable_ipv6") in a namespace. Errors: no such setting.
 SLUICE_API Status write_sysctl(const std::string& namespace_path, const std::string& name, const std::string& value);
 
+/// Its first word.
+SLUICE_API StatusOr<std::string> read_sysctl(const std::string& namespace_path, const std::string& name);
+
 }  // namespace sluice::host

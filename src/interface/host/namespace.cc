@@ -91,4 +91,16 @@ Status write_sysctl(const std::string& namespace_path, const std::string& name, 
   });
 }
 
+StatusOr<std::string> read_sysctl(const std::string& namespace_path, const std::string& name) {
+  std::string value;
+  const Status status = run_in_namespace(namespace_path, [&]() -> Status {
+    std::ifstream file("/proc/sys/net/" + name);
+    file >> value;
+    if (file) return {};
+    return not_found("setting net/{} in {}: there is none", name, describe_namespace(namespace_path));
+  });
+  if (!status.ok()) return status;
+  return value;
+}
+
 }  // namespace sluice::host

@@ -3,57 +3,25 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace sluice {
-
-// Puts fresh buffers in the places of the first `used`, or, when there are none left, the last ones of the chain.
-void TunRxQueue::Spare::refill(BufferCache& buffers, std::size_t used) noexcept {
-  const std::size_t got = buffers.alloc(std::span<Packet*>(segments).subspan(0, used));
-  std::size_t filled = got;
-  while (filled < used) {
-    if (count <= used) {
-      count = filled;
-      break;
-    }
-    segments[filled++] = segments[--count];
-  }
-  for (std::size_t i = 0; i < std::min(filled, count); ++i) vectors[i + 1].iov_base = segments[i]->data;
-}
-
-Packet* TunRxQueue::assemble(Spare& spare, BufferCache& buffers, std::size_t size) noexcept {
-  Packet* head = spare.segments[0];
-  head->chain_length = static_cast<std::uint32_t>(size);
-  std::size_t used = 0, left = size;
-  for (Packet* last = nullptr; left > 0; last = spare.segments[used++]) {
-    Packet* segment = spare.segments[used];
-    segment->length = static_cast<std::uint16_t>(std::min(left, kSegmentSize));
-    left -= segment->length;
-    if (last) last->next_segment = segment;
-  }
-  spare.refill(buffers, used);
-  return head;
-}
 
 std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
   if (lost_) {
     fail(worker, EBADFD);
     return 0;
   }
-  BufferCache& buffers = worker.buffers();
-  Spare spare;
-  spare.count = buffers.alloc(spare.segments);
-  spare.vectors[0] = {&header_, sizeof header_};
-  for (std::size_t i = 0; i < spare.count; ++i) spare.vectors[i + 1] = {spare.segments[i]->data, kSegmentSize};
-
+  ReadChain chain(worker.buffers(), &header_, sizeof header_);
   std::size_t n = 0;
   while (n < packets.size()) {
-    if (spare.count == 0) {
+    if (chain.empty()) {
       drop_waiting();
       break;
     }
-    const ssize_t got = readv(fd_, spare.vectors.data(), static_cast<int>(spare.count + 1));
+    const auto vectors = chain.vectors();
+    const ssize_t got = readv(fd_, vectors.data(), static_cast<int>(vectors.size()));
     if (got < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) fail(worker, errno);
@@ -65,19 +33,18 @@ std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
     }
     const std::size_t size = static_cast<std::size_t>(got) - sizeof header_;
     // The kernel cuts what does not fit, so a full chain may be a cut packet.
-    if (size >= spare.count * kSegmentSize) {
-      (spare.count < kSegments ? no_buffers : errors).add();
+    if (size >= chain.capacity()) {
+      (chain.short_of_buffers() ? no_buffers : errors).add();
       continue;
     }
-    Packet* packet = assemble(spare, buffers, size);
+    Packet* packet = chain.take(size);
     if (!apply_vnet_header(header_, *packet)) {
       errors.add();
-      buffers.free(packet);
+      worker.buffers().free(packet);
       continue;
     }
     packets[n++] = packet;
   }
-  buffers.free(std::span<Packet* const>(spare.segments.data(), spare.count));
   return n;
 }
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The queues of TUN and tap devices: one system call a packet, no copy between buffers.
 #pragma once
-#include <sys/uio.h>
-
-#include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "sluice/device.h"
+#include "sluice/read_chain.h"
 #include "sluice/vnet_header.h"
 #include "sluice/worker.h"
 
@@ -30,15 +28,6 @@ class TunRxQueue final : public RxQueue {
   int fd() const override { return fd_; }
 
  private:
-  // A packet of 64 KiB with an Ethernet header and two tags.
-  static constexpr std::size_t kSegments = 33;
-  struct Spare {
-    std::array<Packet*, kSegments> segments;
-    std::array<iovec, kSegments + 1> vectors;
-    std::size_t count = 0;
-    void refill(BufferCache& buffers, std::size_t used) noexcept;
-  };
-  Packet* assemble(Spare& spare, BufferCache& buffers, std::size_t size) noexcept;
   void drop_waiting() noexcept;
   void fail(Worker& worker, int error) noexcept;
 

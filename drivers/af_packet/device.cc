@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+namespace sluice::af_packet {
+namespace {
+
+std::string where(const Options& options) {
+  return fmt::format("interface {} in {}", options.host_name, host::describe_namespace(options.namespace_path));
+}
+
+}  // namespace
+
+std::string differences(const Options& present, const Options& wanted) {
+  std::vector<std::string> found;
+  const auto compare = [&](std::string_view what, const auto& is, const auto& want) {
+    if (is != want) found.push_back(fmt::format("{} {} instead of {}", what, want, is));
+  };
+  compare("host-interface", present.host_name, wanted.host_name);
+  compare("netns", present.namespace_path.empty() ? "none" : present.namespace_path,
+          wanted.namespace_path.empty() ? "none" : wanted.namespace_path);
+  compare("queues", present.queues, wanted.queues);
+  compare("promiscuous", present.promiscuous, wanted.promiscuous);
+  compare("qdisc-bypass", present.qdisc_bypass, wanted.qdisc_bypass);
+  return fmt::format("{}", fmt::join(found, ", "));
+}
+
+StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& options) {
+  auto netlink = host::Netlink::open(options.namespace_path);
+  if (!netlink.ok()) return netlink.status();
+  const auto link = netlink->link(options.host_name);
+  if (!link.ok()) return link.status();
+  if (!link->ethernet) return failed_precondition("{}: it carries no Ethernet frames", where(options));
+  auto device = std::unique_ptr<PacketDevice>(new PacketDevice(options, std::move(*netlink)));
+  device->index_ = link->index;
+  DeviceInfo& info = device->info_;
+  info.mac = link->mac;
+  info.mtu = link->mtu;
+  info.mtu_max = 65521;
+  info.rx_queues = info.tx_queues = options.queues;
+  info.detail = where(options);
+  // The kernel finishes in software what the NIC cannot.
+  info.offloads = {.tx_checksum = true, .tx_tso4 = true, .tx_tso6 = true, .tx_uso = true};
+  device->take_over();
+  if (Status status = device->netlink_.set_up(options.host_name, true); !status.ok()) return status;
+  if (Status status = device->open_sockets(); !status.ok()) return status;
+  return device;
+}
+
+Status PacketDevice::open_sockets() {
+  static std::atomic<std::uint16_t> groups{0};
+  const auto group = static_cast<std::uint16_t>((getpid() << 4) + ++groups);
+  return host::run_in_namespace(options_.namespace_path, [&]() -> Status {
+    for (unsigned queue = 0; queue < options_.queues; ++queue) {
+      auto socket = Socket::open(index_, options_.promiscuous, options_.qdisc_bypass);
+      if (!socket.ok()) return socket.status();
+      sockets_.push_back(std::move(*socket));
+      if (options_.queues == 1) break;
+      if (Status status = sockets_.back()->join(group); !status.ok()) return status;
+    }
+    return {};
+  });
+}
+
+// Two stacks behind one MAC address would both answer. Where the operator has left addresses on the interface he wants
+// the kernel's.
+void PacketDevice::take_over() {
+  const auto addresses = netlink_.addresses(options_.host_name);
+  if (!addresses.ok() || !addresses->empty()) return;
+  const std::vector<Setting> wanted{{fmt::format("ipv6/conf/{}/disable_ipv6", options_.host_name), "1"},
+                                    {fmt::format("ipv4/conf/{}/forwarding", options_.host_name), "0"},
+                                    {fmt::format("ipv4/conf/{}/arp_ignore", options_.host_name), "8"}};
+  for (const Setting& setting : wanted) {
+    const auto before = host::read_sysctl(options_.namespace_path, setting.name);
+    if (!before.ok() || *before == setting.value) continue;
+    if (host::write_sysctl(options_.namespace_path, setting.name, setting.value).ok())
+      saved_.push_back({setting.name, *before});
+  }
+}
+
+void PacketDevice::give_back() {
+  for (const Setting& setting : saved_) (void)host::write_sysctl(options_.namespace_path, setting.name, setting.value);
+}
+
+PacketDevice::~PacketDevice() { give_back(); }
+
+StatusOr<std::vector<std::unique_ptr<RxQueue>>> PacketDevice::open_rx() {
+  std::vector<std::unique_ptr<RxQueue>> queues;
+  for (const auto& socket : sockets_) queues.push_back(std::make_unique<PacketRxQueue>(socket));
+  return queues;
+}
+
+StatusOr<std::vector<std::unique_ptr<TxQueue>>> PacketDevice::open_tx() {
+  std::vector<std::unique_ptr<TxQueue>> queues;
+  for (const auto& socket : sockets_) queues.push_back(std::make_unique<PacketTxQueue>(socket));
+  return queues;
+}
+
+Status PacketDevice::set_mtu(std::uint32_t mtu) {
+  if (Status status = netlink_.set_mtu(options_.host_name, mtu); !status.ok()) return status;
+  info_.mtu = mtu;
+  return {};
+}
+
+Status PacketDevice::set_mac(const MacAddress& mac) {
+  const bool other = mac != info_.mac;
+  if (other && !options_.promiscuous)
+    return failed_precondition("{}: another MAC address than the kernel's needs promiscuous reception",
+                               where(options_));
+  info_.mac = mac;
+  return {};
+}
+
+bool PacketDevice::carrier() const {
+  const auto link = netlink_.link(options_.host_name);
+  return link.ok() && link->index == index_ && link->up && link->carrier;
+}
+
+Status PacketDevice::check() const {
+  const auto link = netlink_.link(options_.host_name);
+  if (!link.ok()) return absl::IsNotFound(link.status()) ? link.status() : Status();
+  if (link->index != index_) return not_found("{}: it was deleted, and another one has its name now", where(options_));
+  return {};
+}
+
+std::vector<DeviceCounter> PacketDevice::counters() const {
+  for (const auto& socket : sockets_) {
+    tpacket_stats stats{};
+    socklen_t size = sizeof stats;
+    // Reading them sets the kernel's counters back to zero.
+    if (getsockopt(socket->fd(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) continue;
+    packets_ += stats.tp_packets;
+    lost_ += stats.tp_drops;
+  }
+  using Direction = DeviceCounter::Direction;
+  return {{"ring-packets", "packets", Direction::Rx, packets_}, {"ring-full", "packets", Direction::Rx, lost_}};
+}
+
+}  // namespace sluice::af_packet

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// An interface of the kernel, shared with it through packet sockets: the driver for NICs without any other.
+#pragma once
+#include <sluice/device.h>
+#include <sluice/host.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "queue.h"
+
+namespace sluice::af_packet {
+
+struct Options {
+  std::string host_name;
+  std::string namespace_path;
+  std::uint16_t queues = 1;
+  bool promiscuous = true;
+  bool qdisc_bypass = false;
+  friend bool operator==(const Options&, const Options&) = default;
+};
+
+/// "queues 2 instead of 1, …", empty when there is none.
+std::string differences(const Options& present, const Options& wanted);
+
+class PacketDevice final : public Device {
+ public:
+  /// Sets the kernel's interface up. One that has no addresses is taken over: the kernel's own IP stack neither answers
+  /// nor forwards on it until the device is destroyed. Errors: no such interface, not Ethernet, no privilege.
+  static StatusOr<std::unique_ptr<PacketDevice>> open(const Options& options);
+  ~PacketDevice() override;
+
+  std::string_view driver() const override { return "af-packet"; }
+  const DeviceInfo& info() const override { return info_; }
+  StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override;
+  StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() override;
+  Status set_mtu(std::uint32_t mtu) override;
+  Status set_mac(const MacAddress& mac) override;
+  bool carrier() const override;
+  std::vector<DeviceCounter> counters() const override;
+
+  const Options& options() const { return options_; }
+  /// Not ok: the kernel's interface is gone, or another one has its name now.
+  Status check() const;
+
+ private:
+  PacketDevice(Options options, host::Netlink netlink) : options_(std::move(options)), netlink_(std::move(netlink)) {}
+  Status open_sockets();
+  void take_over();
+  void give_back();
+
+  Options options_;
+  host::Netlink netlink_;
+  int index_ = 0;
+  std::vector<std::shared_ptr<Socket>> sockets_;
+  struct Setting {
+    std::string name, value;
+  };
+  std::vector<Setting> saved_;
+  DeviceInfo info_;
+  mutable std::uint64_t packets_ = 0, lost_ = 0;
+};
+
+}  // namespace sluice::af_packet
