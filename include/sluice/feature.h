@@ -20,7 +20,8 @@ struct FeatureInfo {
 /// Which of a packet's interfaces chooses the chain.
 enum class ArcSelector : std::uint8_t { RxInterface, TxInterface };
 
-/// An arc hangs on the edges from start_node to each of start_next.
+/// An arc hangs on the edges from start_node to each of start_next. Declared several times, with the same selector, it
+/// hangs on the edges of each declaration: `device-input` does so on the input node of every driver.
 struct ArcInfo {
   std::string_view name;
   ArcSelector selector = ArcSelector::RxInterface;

@@ -75,7 +75,7 @@ struct NodeDescription {
 struct ArcDescription {
   std::string name;
   ArcSelector selector;
-  std::string start_node;
+  std::vector<std::string> start_nodes;
   std::vector<std::string> start_next;
   std::vector<NodeIndex> features;  ///< all that exist, in the order in which a packet meets them
 };

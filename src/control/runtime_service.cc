@@ -245,8 +245,9 @@ std::string graph_as_dot(const Graph& graph) {
     }
     if (node.feature_arc) {
       const auto& arc = graph.arcs()[*node.feature_arc];
-      dot +=
-          fmt::format("  \"{}\" -> \"{}\" [style=dotted, label=\"{}\", fontsize=9];\n", arc.start_node, name, arc.name);
+      for (const std::string& start : arc.start_nodes) {
+        dot += fmt::format("  \"{}\" -> \"{}\" [style=dotted, label=\"{}\", fontsize=9];\n", start, name, arc.name);
+      }
     }
   }
   return dot + "}\n";

@@ -10,7 +10,8 @@
 namespace sluice {
 
 StatusOr<std::vector<NodeIndex>> order_features(const std::string& arc, std::vector<FeatureOnArc> features,
-                                                const std::string& start, const std::vector<std::string>& ends) {
+                                                const std::vector<std::string>& starts,
+                                                const std::vector<std::string>& ends) {
   std::map<std::string, std::set<std::string>> predecessors;
   std::map<std::string, NodeIndex> nodes;
   for (const auto& f : features) {
@@ -18,7 +19,8 @@ StatusOr<std::vector<NodeIndex>> order_features(const std::string& arc, std::vec
     nodes[f.name] = f.node;
   }
   const auto is_end = [&](std::string_view name) {
-    return name == start || std::find(ends.begin(), ends.end(), name) != ends.end();
+    return std::find(starts.begin(), starts.end(), name) != starts.end() ||
+           std::find(ends.begin(), ends.end(), name) != ends.end();
   };
   for (const auto& f : features) {
     for (const std::string_view other : {f.info.after, f.info.before}) {

@@ -15,9 +15,10 @@ struct FeatureOnArc {
   FeatureInfo info;
 };
 
-/// ends: the arc's start node and the nodes behind it; before and after may name them. Errors: an unknown name; a
-/// cycle, with the features in it.
+/// starts, ends: the nodes from which the arc goes and those behind it; before and after may name them. Errors: an
+/// unknown name; a cycle, with the features in it.
 StatusOr<std::vector<NodeIndex>> order_features(const std::string& arc, std::vector<FeatureOnArc> features,
-                                                const std::string& start, const std::vector<std::string>& ends);
+                                                const std::vector<std::string>& starts,
+                                                const std::vector<std::string>& ends);
 
 }  // namespace sluice

@@ -51,6 +51,31 @@ Status resolve_edges(Graph& graph, std::vector<Graph::Node>& nodes) {
   return {};
 }
 
+void add_once(std::vector<std::string>& names, std::string_view name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+}
+
+Status hang_arc(const ArcInfo& info, const Graph& graph, std::vector<Graph::Node>& nodes,
+                std::vector<ArcDescription>& arcs) {
+  auto arc = std::find_if(arcs.begin(), arcs.end(), [&](const ArcDescription& a) { return a.name == info.name; });
+  if (arc == arcs.end()) arc = arcs.insert(arc, {std::string(info.name), info.selector, {}, {}, {}});
+  if (arc->selector != info.selector) return refused("arc {}: declared with both selectors", info.name);
+  add_once(arc->start_nodes, info.start_node);
+  const auto id = static_cast<std::uint16_t>(arc - arcs.begin());
+  const NodeIndex start = graph.find(info.start_node);
+  for (const std::string_view next : info.start_next) {
+    add_once(arc->start_next, next);
+    // A node that a build leaves out takes its arcs along.
+    if (!start.valid()) continue;
+    auto& edges = nodes[start.value].edges;
+    const auto edge = std::find_if(edges.begin(), edges.end(), [&](const Edge& e) { return e.name == next; });
+    if (edge == edges.end()) return not_found("arc {}: node {} has no edge to {}", info.name, info.start_node, next);
+    if (edge->arc != Edge::kNoArc) return exists("arc {}: edge {} to {} has an arc", info.name, info.start_node, next);
+    edge->arc = id;
+  }
+  return {};
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Graph>> Graph::build(Registry& registry) {
@@ -65,26 +90,15 @@ StatusOr<std::unique_ptr<Graph>> Graph::build(Registry& registry) {
     on_arc[std::string(feature->arc)].push_back({graph->nodes_[i].description.name, NodeIndex{i}, *feature});
   }
   for (const ArcInfo& info : registry.arcs()) {
-    ArcDescription arc{std::string(info.name), info.selector, std::string(info.start_node), {}, {}};
-    const NodeIndex start = graph->find(info.start_node);
-    const auto id = static_cast<std::uint16_t>(graph->arcs_.size());
-    for (const std::string_view next : info.start_next) {
-      arc.start_next.emplace_back(next);
-      // A node that a build leaves out takes its arcs along.
-      if (!start.valid()) continue;
-      auto& edges = graph->nodes_[start.value].edges;
-      const auto edge = std::find_if(edges.begin(), edges.end(), [&](const Edge& e) { return e.name == next; });
-      if (edge == edges.end()) return not_found("arc {}: node {} has no edge to {}", info.name, info.start_node, next);
-      if (edge->arc != Edge::kNoArc)
-        return exists("arc {}: edge {} to {} has an arc", info.name, info.start_node, next);
-      edge->arc = id;
-    }
-    auto order = order_features(arc.name, std::move(on_arc[arc.name]), arc.start_node, arc.start_next);
+    if (auto status = hang_arc(info, *graph, graph->nodes_, graph->arcs_); !status.ok()) return status;
+  }
+  for (std::uint16_t id = 0; id < graph->arcs_.size(); ++id) {
+    ArcDescription& arc = graph->arcs_[id];
+    auto order = order_features(arc.name, std::move(on_arc[arc.name]), arc.start_nodes, arc.start_next);
     if (!order.ok()) return order.status();
     for (const NodeIndex node : *order) graph->nodes_[node.value].feature_arc = id;
     arc.features = std::move(*order);
     on_arc.erase(arc.name);
-    graph->arcs_.push_back(std::move(arc));
   }
   for (const auto& [name, features] : on_arc) {
     if (!features.empty()) return not_found("feature {}: there is no arc {}", features.front().name, name);

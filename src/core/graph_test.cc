@@ -139,6 +139,51 @@ TEST_F(GraphFixture, RefusesACircleOfFeaturesAndUnknownNodes) {
   EXPECT_EQ(text(graph.status()), "node sorter: next node odd does not exist; load the plugin that adds it");
 }
 
+// A second start of the arc of the fixture.
+struct Shortcut {
+  static constexpr NodeInfo kInfo{"shortcut", "everything is even"};
+  enum class Next : std::uint8_t { Even };
+  enum class Drop : std::uint8_t {};
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {};
+  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Next::Even; }
+};
+
+TEST_F(GraphFixture, AnArcMayHangOnTheEdgesOfSeveralNodes) {
+  TestWorld world([this](Registry& registry) {
+    fill(registry);
+    registry.node<Shortcut>();
+    registry.arc({.name = "even-arc", .start_node = "shortcut", .start_next = {"even"}});
+  });
+  const auto in = world.add_interface();
+  ASSERT_EQ(world.graph().arcs().size(), 1u);
+  const auto& arc = world.graph().arcs()[0];
+  EXPECT_EQ(arc.start_nodes, (std::vector<std::string>{"sorter", "shortcut"}));
+  EXPECT_EQ(arc.start_next, std::vector<std::string>{"even"});
+  ASSERT_EQ(arc.features.size(), 3u);
+  world.features.update([&](FeatureChains& f) {
+    f.start[0].resize(in.slot() + 1);
+    f.start[0][in.slot()] = static_cast<std::uint16_t>(f.nodes.size());
+    f.nodes.push_back(static_cast<std::uint16_t>(arc.features[0].value));
+    f.nodes.push_back(FeatureChains::kEnd);
+  });
+  push(world, {2}, in);
+  Packet* packet = world.make(Bytes{7});
+  packet->rx_interface = in;
+  world.worker().graph().enqueue(world.worker(), world.graph().find("shortcut"), std::span<Packet* const>(&packet, 1));
+  world.worker().graph().run(world.worker());
+  EXPECT_EQ(even.packets, (std::vector<Bytes>{{2, 'b'}, {7, 'b'}}));
+}
+
+TEST_F(GraphFixture, RefusesAnArcOfTwoSelectors) {
+  Registry registry;
+  fill(registry);
+  registry.arc({.name = "even-arc", .selector = ArcSelector::TxInterface, .start_node = "sorter"});
+  const auto graph = Graph::build(registry);
+  ASSERT_FALSE(graph.ok());
+  EXPECT_EQ(text(graph.status()), "arc even-arc: declared with both selectors");
+}
+
 TEST_F(GraphFixture, TracesEveryStepWithItsVerdict) {
   TestWorld world(fill);
   const auto in = world.add_interface();

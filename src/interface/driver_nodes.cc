@@ -10,6 +10,7 @@ void Registry::driver(std::string_view name) {
   input.name = fmt::format("{}-input", name);
   input.summary = fmt::format("takes packets from {} receive queues", name);
   input.form = "input";
+  arc({.name = "device-input", .start_node = input.name, .start_next = {"ethernet-input"}});
   NodeDescription& output = node<DeviceOutput>();
   output.name = fmt::format("{}-output", name);
   output.summary = fmt::format("gives packets to {} transmit queues", name);
