@@ -52,6 +52,13 @@ class SLUICE_API Context {
   virtual void free_packet(Packet* packet) = 0;
   /// Gives a packet to a node of worker 0 (or the given one). False when the ring is full; the packet is freed then.
   virtual bool inject(NodeIndex node, Packet* packet, unsigned worker = 0) = 0;
+  /// Has a worker serve a receive queue that is not a device's (a packet generator's): its packets begin at node. They
+  /// count as received by interface, or by none when that is not valid. The queue stays the caller's, who takes it away
+  /// before destroying it. Errors: no such worker; it has no place for another queue.
+  virtual Status add_rx_queue(RxQueue& queue, InterfaceIndex interface, NodeIndex node, RxMode mode,
+                              unsigned worker = 0) = 0;
+  /// Takes the queue away from its worker; done is called when the worker has let go of it.
+  virtual void remove_rx_queue(RxQueue& queue, std::function<void()> done) = 0;
   /// Has kernels that hold packets look again soon (a neighbour was resolved).
   virtual void release_held() = 0;
 };

@@ -85,4 +85,17 @@ bool NodeContext::inject(NodeIndex node, Packet* packet, unsigned worker) {
   return dataplane_.inject(worker, node, packet);
 }
 
+Status NodeContext::add_rx_queue(RxQueue& queue, InterfaceIndex interface, NodeIndex node, RxMode mode,
+                                 unsigned worker) {
+  if (worker >= dataplane_.workers().size()) {
+    return refused("worker {}: there are workers 0 to {}", worker, dataplane_.workers().size() - 1);
+  }
+  return dataplane_.workers()[worker]->add({&queue, interface, node, mode});
+}
+
+void NodeContext::remove_rx_queue(RxQueue& queue, std::function<void()> done) {
+  for (auto& thread : dataplane_.workers()) thread->remove(&queue);
+  rcu().defer(std::move(done));
+}
+
 }  // namespace sluice

@@ -31,6 +31,8 @@ class NodeContext final : public Context {
   Packet* alloc_packet() override { return dataplane_.buffers().alloc(); }
   void free_packet(Packet* packet) override { dataplane_.buffers().free(packet); }
   bool inject(NodeIndex node, Packet* packet, unsigned worker) override;
+  Status add_rx_queue(RxQueue& queue, InterfaceIndex interface, NodeIndex node, RxMode mode, unsigned worker) override;
+  void remove_rx_queue(RxQueue& queue, std::function<void()> done) override;
   void release_held() override { dataplane_.release_held(); }
 
   void set_routes(Routes* routes) { routes_ = routes; }

@@ -167,9 +167,11 @@ bool WorkerThread::poll_queues(const PollSet& set) {
       packets[p]->rx_interface = binding.interface;
       bytes += packets[p]->chain_length;
     }
-    auto& counters = worker_.counters(binding.interface);
-    counters[InterfaceCounter::RxPackets].add(n);
-    counters[InterfaceCounter::RxBytes].add(bytes);
+    if (binding.interface.valid()) {
+      auto& counters = worker_.counters(binding.interface);
+      counters[InterfaceCounter::RxPackets].add(n);
+      counters[InterfaceCounter::RxBytes].add(bytes);
+    }
     const std::span<Packet* const> in(packets.data(), n);
     if (worker_.tracing()) [[unlikely]]
       worker_.trace_start(binding.input_node, in, true);
