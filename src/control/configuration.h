@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// /etc/sluice/sluiced.yaml: what is fixed at start, and a list of commands to run then. Read with yaml-cpp; every error
+// is FILE:LINE:COL, what is wrong there and what is allowed.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/log.h"
+#include "sluice/status.h"
+
+namespace sluice {
+
+/// A command of the startup list, and where it stands.
+struct StartupCommand {
+  std::string text;
+  std::string where;  ///< FILE:LINE:COL
+};
+
+struct Configuration {
+  // workers:
+  unsigned workers = 1;
+  std::vector<int> cpus;  ///< one a worker; empty: not pinned
+  // buffers:
+  std::uint32_t buffers = 32768;
+  bool hugepages = true;
+  // plugins:
+  std::string plugin_path;           ///< empty: the installed folder
+  std::vector<std::string> plugins;  ///< empty: all in the folder
+  // sockets:
+  std::string api_socket = "/run/sluice/api.sock";
+  std::string read_only_socket = "/run/sluice/ro.sock";
+  std::string read_only_group;  ///< may read on ro.sock; empty: root's
+  // log:
+  LogLevel log_level = LogLevel::Info;
+  std::vector<StartupCommand> startup;
+
+  /// Errors: the file cannot be read; every mistake in it, a line each.
+  static StatusOr<Configuration> load(const std::string& path);
+  /// The same for text; name stands for the file in errors.
+  static StatusOr<Configuration> parse(std::string_view text, const std::string& name);
+};
+
+}  // namespace sluice
