@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call on a socket. The only other file that sees gRPC is api_server.cc.
+#pragma once
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "control/dispatcher.h"
+
+namespace sluice::control {
+
+class Call;
+
+/// What all calls of a server share.
+struct CallShared {
+  asio::io_context& loop;
+  const Dispatcher& dispatcher;
+  std::atomic<unsigned> waiting{0};
+  std::mutex mutex;
+  std::set<std::shared_ptr<Call>> calls;  // under the mutex; a call is in it until gRPC is done with it
+};
+
+class Call final : public grpc::ServerGenericBidiReactor, public std::enable_shared_from_this<Call> {
+ public:
+  Call(std::shared_ptr<CallShared> shared, const Api::Method& method, CallContext::Origin origin, bool dry_run);
+  /// gRPC thread: begins to read the request.
+  void start();
+  /// Control thread, after the server has ended all calls: gives up the handler's state.
+  void drop();
+
+ private:
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+  // Control thread.
+  void run();
+  void pump();
+  void later(std::chrono::milliseconds time);
+
+  // Any thread.
+  void finish(const Status& status);
+  void send(const google::protobuf::Message& message);
+  void write_next();  // under the mutex
+
+  const std::shared_ptr<CallShared> shared_;
+  const Api::Method& method_;
+  CallContext context_;
+  grpc::ByteBuffer request_bytes_;
+  std::unique_ptr<google::protobuf::Message> request_;
+
+  std::unique_ptr<AnyStream> stream_;          // control thread
+  std::unique_ptr<asio::steady_timer> timer_;  // control thread
+
+  std::mutex mutex_;
+  std::deque<grpc::ByteBuffer> queue_;  // what is not yet with gRPC
+  std::size_t queued_bytes_ = 0;
+  grpc::ByteBuffer in_flight_;
+  bool writing_ = false;
+  bool stalled_ = false;   // the handler waits for the client to read
+  bool ended_ = false;     // the handler has ended; end_ follows the last write
+  bool finished_ = false;  // Finish has been called
+  grpc::Status end_;
+};
+
+}  // namespace sluice::control

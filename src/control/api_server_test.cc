@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/api_server.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/proto_buffer_writer.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+
+#include "control/fruit_service.h"
+#include "control/reflection.pb.h"
+#include "control/socket_lock.h"
+
+namespace sluice::control {
+namespace {
+
+using google::protobuf::Message;
+using test::CountQuery;
+using test::CountReply;
+using test::FruitDaemon;
+using test::FruitSpec;
+
+grpc::ByteBuffer serialize(const Message& message) {
+  grpc::ByteBuffer bytes;
+  bool own = false;
+  EXPECT_TRUE((grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(message, &bytes, &own).ok()));
+  return bytes;
+}
+
+/// One call by a client of its own queue.
+struct TestCall {
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
+
+  bool wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  }
+  void start(grpc::GenericStub& stub, const std::string& path, const grpc::ByteBuffer& request) {
+    stream = stub.PrepareCall(&context, path, &queue);
+    stream->StartCall(nullptr);
+    wait();
+    stream->WriteLast(request, grpc::WriteOptions(), nullptr);
+    wait();
+  }
+  bool read(Message& reply) {
+    grpc::ByteBuffer bytes;
+    stream->Read(&bytes, nullptr);
+    if (!wait()) return false;
+    grpc::ProtoBufferReader reader(&bytes);
+    return reply.ParseFromZeroCopyStream(&reader);
+  }
+  grpc::Status finish() {
+    grpc::Status status;
+    stream->Finish(&status, nullptr);
+    wait();
+    return status;
+  }
+};
+
+class ApiServerTest : public testing::Test {
+ protected:
+  ApiServerTest() : stub_(connect(daemon_.path())), read_only_(connect(daemon_.read_only_path())) {
+    EXPECT_TRUE(daemon_.start.ok()) << text(daemon_.start);
+  }
+  static std::shared_ptr<grpc::Channel> connect(const std::string& path) {
+    grpc::ChannelArguments arguments;
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel("unix:" + path, grpc::InsecureChannelCredentials(), arguments);
+  }
+  static FruitSpec apple(std::uint32_t count) {
+    FruitSpec fruit;
+    fruit.set_name("apple");
+    fruit.set_count(count);
+    return fruit;
+  }
+  static grpc::Status unary(grpc::GenericStub& stub, const std::string& method, const Message& request, Message& reply,
+                            bool dry_run = false) {
+    TestCall call;
+    if (dry_run) call.context.AddMetadata("sluice-dry-run", "1");
+    call.start(stub, "/sluice.test.Fruit/" + method, serialize(request));
+    while (call.read(reply)) {
+    }
+    return call.finish();
+  }
+  /// Until the condition holds on the control thread; the test's time limit ends a wait that is in vain.
+  template <class F>
+  void wait_until(F condition) {
+    while (!daemon_.on_loop(condition)) std::this_thread::yield();
+  }
+
+  FruitDaemon daemon_;
+  grpc::GenericStub stub_;
+  grpc::GenericStub read_only_;
+};
+
+TEST_F(ApiServerTest, RunsAMethodAndSaysUnchangedTheSecondTime) {
+  Done done;
+  auto status = unary(stub_, "Add", apple(3), done);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(done.text(), "fruit apple added");
+  status = unary(stub_, "Add", apple(3), done);
+  ASSERT_TRUE(status.ok());
+  EXPECT_TRUE(done.unchanged());
+  status = unary(stub_, "Add", apple(4), done);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(status.error_message(), "fruit apple: is there already with other properties; nothing changed");
+}
+
+TEST_F(ApiServerTest, ChecksTheFieldsBeforeTheHandlerRuns) {
+  Done done;
+  auto status = unary(stub_, "Add", apple(1001), done);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "count 1001: must be 1 to 1000; nothing changed");
+  auto fruit = apple(3);
+  fruit.set_colour("rad");
+  status = unary(stub_, "Add", fruit, done);
+  EXPECT_EQ(status.error_message(), "colour rad: no such colour; did you mean red?; nothing changed");
+  EXPECT_TRUE(daemon_.on_loop([&] { return daemon_.fruit.basket().empty(); }));
+}
+
+TEST_F(ApiServerTest, ADryRunChangesNothing) {
+  Done done;
+  const auto status = unary(stub_, "Add", apple(3), done, true);
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(done.text(), "fruit apple added");
+  EXPECT_TRUE(daemon_.on_loop([&] { return daemon_.fruit.basket().empty(); }));
+}
+
+TEST_F(ApiServerTest, TheReadOnlySocketRefusesWhatChangesSomething) {
+  Done done;
+  auto status = unary(read_only_, "Add", apple(3), done);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_NE(status.error_message().find("read-only socket; nothing changed"), std::string::npos);
+  FruitSpec fruit;
+  EXPECT_TRUE(unary(read_only_, "Show", test::FruitQuery(), fruit).ok());
+  struct stat mode{};
+  ASSERT_EQ(stat(daemon_.path().c_str(), &mode), 0);
+  EXPECT_EQ(mode.st_mode & 0777, 0600u);
+  ASSERT_EQ(stat(daemon_.read_only_path().c_str(), &mode), 0);
+  EXPECT_EQ(mode.st_mode & 0777, 0660u);
+}
+
+TEST_F(ApiServerTest, RefusesAnUnknownMethodAndAMessageThatIsNone) {
+  Done done;
+  EXPECT_EQ(unary(stub_, "Peel", apple(3), done).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  TestCall call;
+  const grpc::Slice garbage("\xff\xff\xff\xff");
+  call.start(stub_, "/sluice.test.Fruit/Add", grpc::ByteBuffer(&garbage, 1));
+  EXPECT_FALSE(call.read(done));
+  EXPECT_EQ(call.finish().error_message(), "the request is not a sluice.test.FruitSpec");
+}
+
+TEST_F(ApiServerTest, ALongStreamComesWholeWhileOtherCallsRun) {
+  constexpr std::uint64_t kCount = 200'000;
+  CountQuery query;
+  query.set_limit(kCount);
+  TestCall call;
+  call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  CountReply reply;
+  std::uint64_t expected = 0;
+  while (expected < kCount / 2 && call.read(reply)) ASSERT_EQ(reply.number(), ++expected);
+  Done done;  // the stream is still open: its client has read half of it
+  EXPECT_TRUE(unary(stub_, "Add", apple(3), done).ok());
+  while (call.read(reply)) ASSERT_EQ(reply.number(), ++expected);
+  EXPECT_TRUE(call.finish().ok());
+  EXPECT_EQ(expected, kCount);
+}
+
+TEST_F(ApiServerTest, AClientThatDoesNotReadHoldsUpItsOwnStreamOnly) {
+  CountQuery query;
+  query.set_limit(~std::uint64_t{0});
+  TestCall call;
+  call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    Done done;
+    ASSERT_TRUE(unary(read_only_, "Show", test::FruitQuery(), done).ok());
+  }
+  call.context.TryCancel();
+  EXPECT_EQ(call.finish().error_code(), grpc::StatusCode::CANCELLED);
+  wait_until([&] { return daemon_.fruit.counting() == 0; });
+}
+
+TEST_F(ApiServerTest, AClientThatDiesInMidStreamLeavesNothingBehind) {
+  CountQuery query;
+  query.set_limit(1000);
+  query.set_every(100'000);
+  {
+    auto channel = connect(daemon_.path());
+    grpc::GenericStub stub(channel);
+    TestCall call;
+    call.start(stub, "/sluice.test.Fruit/Count", serialize(query));
+    wait_until([&] { return daemon_.fruit.counting() == 1; });
+    call.context.TryCancel();
+    call.finish();
+  }
+  wait_until([&] { return daemon_.fruit.counting() == 0; });
+}
+
+TEST_F(ApiServerTest, AtMostSixtyFourCallsWait) {
+  daemon_.halt();
+  std::vector<std::unique_ptr<TestCall>> calls;
+  const auto request = serialize(apple(3));
+  constexpr unsigned kMore = 8;
+  for (unsigned i = 0; i < ApiServer::kWaitingMax + kMore; ++i) {
+    calls.push_back(std::make_unique<TestCall>());
+    calls.back()->start(stub_, "/sluice.test.Fruit/Add", request);
+  }
+  // The refused ones end while the control thread stands still; only then it may go on.
+  std::vector<std::thread> readers;
+  std::atomic<unsigned> ended{0}, refused{0}, done{0};
+  for (auto& call : calls) {
+    readers.emplace_back([&] {
+      Done reply;
+      while (call->read(reply)) {
+      }
+      const auto status = call->finish();
+      if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) ++refused;
+      if (status.ok()) ++done;
+      ++ended;
+    });
+  }
+  while (ended < kMore) std::this_thread::yield();
+  daemon_.run();
+  for (auto& reader : readers) reader.join();
+  EXPECT_EQ(refused, kMore);
+  EXPECT_EQ(done, ApiServer::kWaitingMax);
+}
+
+TEST_F(ApiServerTest, StopsWithCallsOpen) {
+  CountQuery query;
+  query.set_limit(1000);
+  query.set_every(100'000);
+  TestCall call;
+  call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.halt();
+  daemon_.server.stop();
+  EXPECT_EQ(daemon_.fruit.counting(), 0);
+  EXPECT_FALSE(call.finish().ok());
+  EXPECT_FALSE(std::filesystem::exists(daemon_.path()));
+}
+
+TEST_F(ApiServerTest, AnswersStandardReflection) {
+  grpc::reflection::v1alpha::ServerReflectionRequest request;
+  request.set_list_services("");
+  grpc::reflection::v1alpha::ServerReflectionResponse reply;
+  const std::string path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+  {
+    TestCall call;
+    call.start(stub_, path, serialize(request));
+    ASSERT_TRUE(call.read(reply));
+    ASSERT_EQ(reply.list_services_response().service_size(), 2);
+    EXPECT_EQ(reply.list_services_response().service(1).name(), "sluice.test.Fruit");
+    EXPECT_FALSE(call.read(reply));
+    EXPECT_TRUE(call.finish().ok());
+  }
+  request.set_file_containing_symbol("sluice.test.FruitSpec");
+  TestCall call;
+  call.start(stub_, path, serialize(request));
+  ASSERT_TRUE(call.read(reply));
+  EXPECT_EQ(reply.file_descriptor_response().file_descriptor_proto_size(), 3);
+}
+
+TEST_F(ApiServerTest, ASecondDaemonOnTheSameSocketIsRefused) {
+  ApiServer second(daemon_.loop, daemon_.dispatcher);
+  const auto status = second.listen({.path = daemon_.path()});
+  EXPECT_EQ(text(status), "socket " + daemon_.path() + ": another daemon (pid " + std::to_string(getpid()) +
+                              ") serves it; stop that one (systemctl stop sluiced) or choose another socket");
+  Done done;
+  EXPECT_TRUE(unary(stub_, "Add", apple(3), done).ok());
+}
+
+TEST(SocketLock, TakesOverTheSocketOfADeadDaemonAndNothingElse) {
+  char pattern[] = "/tmp/sluice-lock-XXXXXX";
+  const std::string folder = mkdtemp(pattern);
+  const auto path = folder + "/api.sock";
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  close(fd);  // the file stays, as after kill -9
+  {
+    const auto lock = SocketLock::take(path);
+    ASSERT_TRUE(lock.ok()) << text(lock.status());
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path + ".lock"));
+  std::filesystem::create_directory(path);
+  EXPECT_NE(text(SocketLock::take(path).status()).find("holds something that is no socket"), std::string::npos);
+  EXPECT_NE(text(SocketLock::take(std::string(200, 'x')).status()).find("at most 107 are allowed"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sluice::control

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/meta_service.h"
+
+#include <fmt/chrono.h>
+#include <unistd.h>
+
+#include "control/description.h"
+
+#ifndef SLUICE_VERSION
+#define SLUICE_VERSION "unknown"
+#endif
+
+namespace sluice::control {
+namespace {
+
+LogLevel level_of(spdlog::level::level_enum level) {
+  if (level <= spdlog::level::debug) return DEBUG;
+  if (level == spdlog::level::info) return INFO;
+  return level == spdlog::level::warn ? WARNING : ERROR;
+}
+
+spdlog::level::level_enum least_level(LogLevel level) {
+  switch (level) {
+    case INFO: return spdlog::level::info;
+    case WARNING: return spdlog::level::warn;
+    case ERROR: return spdlog::level::err;
+    default: return spdlog::level::trace;
+  }
+}
+
+}  // namespace
+
+MetaService::MetaService(const Dispatcher& dispatcher, std::shared_ptr<LogRing> log)
+    : dispatcher_(dispatcher), log_(std::move(log)) {}
+
+void MetaService::offer(Api& api) {
+  api.service("sluice.control.Meta")
+      .unary("Describe", this, &MetaService::describe)
+      .unary("Complete", this, &MetaService::complete)
+      .unary("ShowVersion", this, &MetaService::version)
+      .stream("ShowLog", this, &MetaService::log);
+}
+
+Status MetaService::describe(const Nothing&, Description& reply) {
+  if (!description_) description_ = control::describe(dispatcher_.api());
+  reply = *description_;
+  return {};
+}
+
+Status MetaService::complete(const CompleteRequest& request, CompleteReply& reply) const {
+  const auto* method = dispatcher_.api().find(request.method());
+  if (!method) return not_found("method {}: the daemon has none of that name", request.method());
+  const auto* field = google::protobuf::DescriptorPool::generated_pool()->FindFieldByName(request.field());
+  if (!field) return not_found("field {}: the daemon has none of that name", request.field());
+  std::unique_ptr<google::protobuf::Message> arguments(method->request->New());
+  if (!arguments->ParseFromString(request.arguments())) return refused("arguments: not a {}", arguments->GetTypeName());
+  for (auto& found : dispatcher_.complete(*field, {.prefix = request.prefix(), .arguments = arguments.get()})) {
+    auto* candidate = reply.add_candidates();
+    candidate->set_value(std::move(found.value));
+    candidate->set_help(std::move(found.help));
+  }
+  return {};
+}
+
+Status MetaService::version(const Nothing&, Version& reply) const {
+  reply.set_version(SLUICE_VERSION);
+  reply.set_isa(SLUICE_ISA_NAME);
+  reply.set_compiler(
+#ifdef __clang__
+      "clang " __clang_version__
+#else
+      "g++ " __VERSION__
+#endif
+  );
+  reply.set_pid(static_cast<std::uint32_t>(getpid()));
+  reply.set_started(fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(std::chrono::system_clock::to_time_t(started_))));
+  reply.set_uptime(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count()));
+  return {};
+}
+
+Stream<LogLine> MetaService::log(const LogQuery& query) {
+  if (!log_) co_return;
+  for (const auto& line : log_->last(query.last(), least_level(query.level()))) {
+    LogLine message;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(line.time.time_since_epoch()).count() % 1000;
+    message.set_time(
+        fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(std::chrono::system_clock::to_time_t(line.time)), ms));
+    message.set_level(level_of(line.level));
+    message.set_text(line.text);
+    co_yield message;
+  }
+}
+
+}  // namespace sluice::control

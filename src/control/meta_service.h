@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service sluice.control.Meta: what clients ask first, version and log.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "control/control.pb.h"
+#include "control/dispatcher.h"
+#include "control/log_ring.h"
+
+namespace sluice::control {
+
+class SLUICE_API MetaService {
+ public:
+  /// `log` may be null: then there are no lines to show.
+  MetaService(const Dispatcher& dispatcher, std::shared_ptr<LogRing> log);
+  void offer(Api& api);
+
+ private:
+  Status describe(const Nothing&, Description& reply);
+  Status complete(const CompleteRequest& request, CompleteReply& reply) const;
+  Status version(const Nothing&, Version& reply) const;
+  Stream<LogLine> log(const LogQuery& query);
+
+  const Dispatcher& dispatcher_;
+  std::shared_ptr<LogRing> log_;
+  std::optional<Description> description_;
+  std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace sluice::control

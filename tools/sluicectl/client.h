@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A connection to the daemon's socket.
+#pragma once
+#include <google/protobuf/message.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/description.h"
+#include "sluice/status.h"
+
+namespace sluice::ctl {
+
+/// Exit statuses.
+enum Exit : int { kDone = 0, kRefused = 1, kSyntax = 2, kUnreachable = 3 };
+
+/// Where the daemon listens when nothing is said.
+inline constexpr const char* kSocket = "/run/sluice/api.sock";
+inline constexpr const char* kReadOnlySocket = "/run/sluice/ro.sock";
+
+class Client {
+ public:
+  /// Connects; with an empty path to the socket that this user may use. Unavailable when nobody answers: the message
+  /// names the socket, the unit's state and its last log line.
+  static StatusOr<std::unique_ptr<Client>> connect(const std::string& path);
+  ~Client();
+
+  /// Makes a call and gives each reply to `reply`, which may end it by returning false. The request's and replies'
+  /// types are the method's.
+  Status call(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
+              google::protobuf::MessageFactory& factory, bool dry_run,
+              const std::function<bool(const google::protobuf::Message&)>& reply);
+  /// What the daemon can be asked.
+  StatusOr<std::unique_ptr<control::Schema>> describe();
+  /// Live values of a field; none when the daemon does not answer.
+  control::CompleteReply complete(const control::CompleteRequest& request);
+  /// Ends the call that runs now, from a signal handler's thread or the like.
+  void cancel();
+  const std::string& path() const { return path_; }
+
+ private:
+  struct Channel;
+  Client(std::string path, std::unique_ptr<Channel> channel);
+  std::string path_;
+  std::unique_ptr<Channel> channel_;
+};
+
+}  // namespace sluice::ctl

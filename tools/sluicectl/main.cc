@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// sluicectl: looks into a running sluiced and changes it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "control/docs.h"
+#include "session.h"
+#include "shell.h"
+
+namespace {
+
+using namespace sluice;
+
+/// One argument is a line as it stands; several are its words, quoted again where they need it.
+std::string join(const std::vector<std::string>& words) {
+  if (words.size() == 1) return words.front();
+  std::string line;
+  for (const auto& word : words) {
+    if (!line.empty()) line += ' ';
+    const bool blank = word.empty() || word.find_first_of(" \t\"'#") != std::string::npos;
+    line += blank ? control::quote(word) : word;
+  }
+  return line;
+}
+
+struct Arguments {
+  ctl::Settings settings;
+  std::string script;
+  bool docs = false;
+  std::vector<std::string> words;
+};
+
+int run(const Arguments& arguments) {
+  auto session = ctl::Session::open(arguments.settings);
+  if (!session.ok()) {
+    fmt::print(stderr, "sluicectl: {}\n", text(session.status()));
+    return ctl::kUnreachable;
+  }
+  if (arguments.docs) {
+    fmt::print("{}", control::command_reference((*session)->schema()));
+    return ctl::kDone;
+  }
+  if (!arguments.script.empty()) return (*session)->run_script(arguments.script);
+  if (arguments.words.empty()) return ctl::run_shell(**session);
+  const auto line = join(arguments.words);
+  if (line.ends_with('?')) {
+    fmt::print("{}", (*session)->help(std::string_view(line).substr(0, line.size() - 1)));
+    return ctl::kDone;
+  }
+  return (*session)->run(line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pager ends the output, not the program
+  Arguments arguments;
+  CLI::App app{"Looks into a running sluiced and changes it. Without a command: an interactive shell."};
+  app.add_option("--socket,-s", arguments.settings.socket,
+                 "the daemon's socket (default /run/sluice/api.sock, else ro.sock)");
+  app.add_option("--file,-f", arguments.script, "run the commands of a file; stop at the first that is refused");
+  app.add_flag("--json,-j", arguments.settings.json, "print replies as JSON");
+  app.add_flag("--dry-run,-n", arguments.settings.dry_run, "say what would be done, change nothing");
+  app.add_flag("--generate-docs", arguments.docs, "print the command reference in Markdown");
+  app.add_option("command", arguments.words, "a command, as in: sluicectl show interface");
+  app.prefix_command();
+  app.footer("Exit status: 0 done or unchanged, 1 refused and nothing changed, 2 syntax, 3 daemon unreachable.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : ctl::kSyntax;
+  }
+  for (auto& word : app.remaining()) arguments.words.push_back(word);
+  return run(arguments);
+}

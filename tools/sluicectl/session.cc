@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include "control/json.h"
+#include "control/values.h"
+#include "control/view.h"
+
+namespace sluice::ctl {
+
+using control::Command;
+using control::Expected;
+using control::LineError;
+using google::protobuf::Message;
+
+namespace {
+
+void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+/// COLUMNS, else the terminal's width, else no limit.
+std::size_t output_width() {
+  if (const char* columns = std::getenv("COLUMNS")) {
+    const auto width = std::strtoul(columns, nullptr, 10);
+    if (width) return width;
+  }
+  winsize size{};
+  return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+bool is_done(const Message& message) { return message.GetDescriptor()->full_name() == Done::descriptor()->full_name(); }
+
+std::string done_text(const Message& message, bool dry_run) {
+  Done done;
+  if (!done.ParseFromString(message.SerializeAsString())) return {};
+  if (!done.unchanged()) return done.text().empty() ? dry_run ? "would be done\n" : "" : done.text() + "\n";
+  return done.text().empty() ? "unchanged\n" : "unchanged: " + done.text() + "\n";
+}
+
+Exit exit_of(const Status& status) {
+  if (status.ok()) return kDone;
+  return absl::IsUnavailable(status) && text(status).find("no answer") == 0 ? kUnreachable : kRefused;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Session>> Session::open(const Settings& settings) {
+  auto client = Client::connect(settings.socket);
+  if (!client.ok()) return client.status();
+  auto schema = (*client)->describe();
+  if (!schema.ok()) return schema.status();
+  return std::unique_ptr<Session>(new Session(settings, *std::move(client), *std::move(schema)));
+}
+
+control::ParseOptions Session::typed() {
+  return {.prefixes = true, .known = [this](const auto& method, const auto& field, std::string_view text) {
+            control::CompleteRequest request;
+            request.set_method("/" + method.service()->full_name() + "/" + method.name());
+            request.set_field(field.full_name());
+            request.set_prefix(std::string(text));
+            const auto reply = client_->complete(request);
+            return std::any_of(reply.candidates().begin(), reply.candidates().end(),
+                               [&](const auto& c) { return c.value() == text; });
+          }};
+}
+
+Exit Session::fail(Exit code, std::string_view message) {
+  std::fflush(stdout);
+  fmt::print(stderr, "sluicectl: {}\n", message);
+  return code;
+}
+
+Exit Session::run(std::string_view line) {
+  Command command;
+  LineError error;
+  if (!schema_->grammar().parse(line, typed(), command, error)) return fail(kSyntax, text(error));
+  if (!command.method) return kDone;
+  const auto status = execute(command);
+  return status.ok() ? kDone : fail(exit_of(status), text(status));
+}
+
+Status Session::execute(Command& command) {
+  if (settings_.json) return execute_json(command);
+  auto& verbs = static_cast<control::ListVerbs&>(*command.verbs);
+  auto view = control::View::make(*command.method->output_type(), command.method->server_streaming(), verbs,
+                                  output_width(), put);
+  if (!view.ok()) return view.status();
+  const bool live = isatty(STDOUT_FILENO) != 0;
+  const auto status = client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run,
+                                    [&](const Message& reply) {
+                                      if (is_done(reply)) {
+                                        put(done_text(reply, settings_.dry_run));
+                                      } else {
+                                        (*view)->add(reply);
+                                      }
+                                      if (live) std::fflush(stdout);
+                                      return std::ferror(stdout) == 0;  // nobody reads any more
+                                    });
+  if (status.ok() && !is_done(*schema_->factory().GetPrototype(command.method->output_type()))) (*view)->finish();
+  std::fflush(stdout);
+  return status;
+}
+
+Status Session::execute_json(const Command& command) {
+  const bool stream = command.method->server_streaming();
+  std::size_t count = 0;
+  const auto status = client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run,
+                                    [&](const Message& reply) {
+                                      if (stream) put(count == 0 ? "[\n" : ",\n");
+                                      put(control::to_json(reply, &schema_->factory()));
+                                      ++count;
+                                      return std::ferror(stdout) == 0;
+                                    });
+  if (stream && (status.ok() || count)) put(count ? "\n]\n" : "[]\n");
+  if (!stream && count) put("\n");
+  std::fflush(stdout);
+  return status;
+}
+
+Exit Session::run_script(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(kSyntax, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  std::vector<std::pair<std::size_t, Command>> commands;
+  std::string line;
+  for (std::size_t number = 1; std::getline(file, line); ++number) {
+    Command command;
+    LineError error;
+    if (!schema_->grammar().parse(line, {}, command, error)) {
+      return fail(kSyntax,
+                  fmt::format("{}:{}:{}: {}; nothing has been run", path, number, error.offset + 1, error.message));
+    }
+    if (command.method) commands.emplace_back(number, std::move(command));
+  }
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    const auto status = execute(commands[i].second);
+    if (status.ok()) continue;
+    return fail(exit_of(status),
+                fmt::format("{}:{}: {}; {} of {} applied", path, commands[i].first, text(status), i, commands.size()));
+  }
+  return kDone;
+}
+
+std::vector<control::CompleteReply::Candidate> Session::values(const Expected& expected, std::string_view partial,
+                                                               const Message* arguments) {
+  control::CompleteRequest request;
+  const auto* method = expected.form->method;
+  request.set_method("/" + method->service()->full_name() + "/" + method->name());
+  request.set_field(expected.field->full_name());
+  request.set_prefix(std::string(partial));
+  if (arguments) request.set_arguments(arguments->SerializeAsString());
+  const auto reply = client_->complete(request);
+  return {reply.candidates().begin(), reply.candidates().end()};
+}
+
+std::string Session::help(std::string_view line) {
+  const auto expectations = schema_->grammar().expect(line, typed());
+  std::map<std::string, std::string> rows;
+  std::map<std::string, int> methods;
+  for (const auto& expected : expectations.expected) {
+    const auto word = text(expected);
+    if (!expected.word.empty() && !expected.word.starts_with(expectations.partial)) continue;
+    auto help = expected.field ? control::comment(*expected.field)
+                               : control::first_sentence(control::comment(*expected.form->method));
+    auto& row = rows[word];
+    if (++methods[word] > 1 && row != help) help = "…";
+    row = std::move(help);
+    if (!expected.word.empty() || expected.field->containing_type() == control::ListVerbs::descriptor()) continue;
+    for (const auto& candidate : values(expected, expectations.partial, expectations.arguments.get())) {
+      rows["  " + candidate.value()] = candidate.help();
+    }
+  }
+  std::string out;
+  if (expectations.complete) out += "  <enter>\n";
+  std::size_t width = 0;
+  for (const auto& row : rows) width = std::max(width, row.first.size());
+  for (const auto& [word, help] : rows) out += fmt::format("  {:<{}}  {}\n", word, width, help);
+  return out;
+}
+
+std::vector<std::string> Session::completions(std::string_view line, std::string& partial) {
+  const auto expectations = schema_->grammar().expect(line, typed());
+  partial = expectations.partial;
+  std::vector<std::string> words;
+  for (const auto& expected : expectations.expected) {
+    if (!expected.word.empty()) {
+      if (expected.word.starts_with(partial)) words.push_back(expected.word);
+      continue;
+    }
+    if (expected.field->containing_type() == control::ListVerbs::descriptor()) continue;
+    for (const auto& candidate : values(expected, partial, expectations.arguments.get()))
+      words.push_back(control::quote(candidate.value()));
+  }
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
+}  // namespace sluice::ctl

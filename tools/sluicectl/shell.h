@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interactive shell: history, completion and `?` by libedit.
+#pragma once
+#include "session.h"
+
+namespace sluice::ctl {
+
+/// Until `exit`, `quit` or the end of input. The status of the last command.
+Exit run_shell(Session& session);
+
+}  // namespace sluice::ctl
