@@ -45,8 +45,8 @@ class SLUICE_API TunDevice : public Device {
   virtual const TunOptions& options() const = 0;
   /// Whether open() found a persistent device and attached to it.
   virtual bool attached() const = 0;
-  /// What becomes of the kernel's interface when the device is destroyed: it goes, unless keep was called.
-  virtual void keep() = 0;
+  /// What becomes of the kernel's interface when the device is destroyed: it goes, unless keep(true) was called.
+  virtual void keep(bool keep) = 0;
   /// Removes the kernel's interface now; the queues receive and send nothing more. A namespace or an interface that is
   /// gone already is no error.
   virtual Status withdraw() = 0;

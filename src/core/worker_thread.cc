@@ -16,8 +16,7 @@ constexpr std::uint64_t kWakeSlot = ~std::uint64_t{0};
 }  // namespace
 
 WorkerThread::WorkerThread(Rcu& rcu, Worker& worker, std::optional<int> cpu)
-    : rcu_(rcu),
-      worker_(worker),
+    : worker_(worker),
       cpu_(cpu),
       poll_set_(rcu),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),

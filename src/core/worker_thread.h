@@ -58,7 +58,6 @@ class WorkerThread {
   void activate(std::uint32_t slot);
   void sleep();
 
-  Rcu& rcu_;
   Worker& worker_;
   const std::optional<int> cpu_;
   Published<PollSet> poll_set_;

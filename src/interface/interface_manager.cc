@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "sluice/log.h"
+
 namespace sluice {
 namespace {
 
@@ -63,6 +65,10 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   made->entry.detail = info.detail;
   made->entry.carrier = device->carrier();
   made->entry.device = device.get();
+  device->on_lost = [this, lost = made->entry.name](const Status& why) {
+    log(LogLevel::Warning, "device lost", field("interface", lost), field("reason", text(why)));
+    if (const InterfaceEntry* e = find(lost)) (void)remove(e->index, {});
+  };
   made->device = std::move(device);
   return install(*number, std::move(made));
 }
@@ -121,8 +127,11 @@ InterfaceIndex InterfaceManager::install(std::uint32_t number, std::unique_ptr<S
   publish_state();
   bind_tx(s);
   const NodeIndex input = dataplane_.graph().find(s.entry.driver + "-input");
+  // Queue q of a device with many goes to worker q, which transmits on queue q: a TUN brings a flow to the queue that
+  // last wrote it. Devices with one queue are spread.
+  const std::uint32_t first = s.rx.size() == 1 ? next_worker_++ : 0;
   for (std::uint16_t q = 0; q < s.rx.size(); ++q) {
-    const std::uint32_t worker = next_worker_++ % dataplane_.worker_count();
+    const std::uint32_t worker = (first + q) % dataplane_.worker_count();
     if (dataplane_.workers()[worker]->add({s.rx[q].get(), index, input, s.entry.rx_mode}).ok()) {
       s.entry.placement.push_back({q, worker});
     }

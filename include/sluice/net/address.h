@@ -7,9 +7,11 @@
 
 #include <array>
 #include <compare>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -48,6 +50,12 @@ struct Ip4Address {
   constexpr bool is_broadcast() const { return host() == 0xffffffff; }
   /// 0.0.0.0/8 and 240.0.0.0/4 but for the limited broadcast: RFC 1812 5.3.7, RFC 1122 3.2.1.3.
   constexpr bool is_reserved() const { return bytes[0] == 0 || (bytes[0] >= 240 && !is_broadcast()); }
+  /// May not be the source of a packet that is forwarded: RFC 1812 section 5.3.7.
+  constexpr bool is_martian_source() const {
+    return bytes[0] == 0 || is_loopback() || is_multicast() || bytes[0] >= 240;
+  }
+  /// May not be the destination of a packet that is forwarded.
+  constexpr bool is_martian_destination() const { return bytes[0] == 0 || is_loopback() || is_reserved(); }
   friend constexpr auto operator<=>(const Ip4Address&, const Ip4Address&) = default;
 };
 
@@ -67,6 +75,14 @@ struct Ip6Address {
   constexpr bool is_multicast() const { return bytes[0] == 0xff; }
   /// RFC 4291 2.5.5.2; never valid on the wire.
   constexpr bool is_ip4_mapped() const { return high() == 0 && low() >> 32 == 0xffff; }
+  /// May not be the source of a packet that is forwarded: RFC 4291 2.5.2, 2.5.3, 2.7.
+  constexpr bool is_martian_source() const {
+    return is_unspecified() || is_loopback() || is_multicast() || is_ip4_mapped();
+  }
+  /// May not be the destination of a packet on a wire. Multicast scope 0 is reserved, 1 stays in the node: 2.7.
+  constexpr bool is_martian_destination() const {
+    return is_unspecified() || is_loopback() || is_ip4_mapped() || (is_multicast() && multicast_scope() <= 1);
+  }
   /// Of a multicast address: RFC 4291 2.7; 2 is link-local.
   constexpr unsigned multicast_scope() const { return bytes[1] & 0x0f; }
   /// RFC 4291 2.7.1.
@@ -205,5 +221,37 @@ template <>
 struct std::hash<sluice::IpAddress> {
   std::size_t operator()(const sluice::IpAddress& a) const noexcept {
     return a.is_ip6() ? std::hash<sluice::Ip6Address>{}(a.ip6()) : std::hash<sluice::Ip4Address>{}(a.ip4());
+  }
+};
+template <class Address>
+struct std::hash<sluice::Prefix<Address>> {
+  std::size_t operator()(const sluice::Prefix<Address>& p) const noexcept {
+    return std::hash<Address>{}(p.address) * 131 + p.length;
+  }
+};
+template <>
+struct std::hash<sluice::IpPrefix> {
+  std::size_t operator()(const sluice::IpPrefix& p) const noexcept {
+    return std::hash<sluice::IpAddress>{}(p.address) * 131 + p.length;
+  }
+};
+
+namespace sluice {
+/// What is written as its to_string() by fmt, std::ostream and GoogleTest.
+template <class T>
+concept NetworkText =
+    std::same_as<T, MacAddress> || std::same_as<T, Ip4Address> || std::same_as<T, Ip6Address> ||
+    std::same_as<T, IpAddress> || std::same_as<T, Prefix4> || std::same_as<T, Prefix6> || std::same_as<T, IpPrefix>;
+template <NetworkText T>
+std::ostream& operator<<(std::ostream& out, const T& value) {
+  return out << value.to_string();
+}
+}  // namespace sluice
+
+template <sluice::NetworkText T>
+struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
+  template <class Context>
+  auto format(const T& value, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format(value.to_string(), context);
   }
 };

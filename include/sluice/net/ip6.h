@@ -4,6 +4,8 @@
 #include <sluice/net/address.h>
 #include <sluice/net/protocol.h>
 
+#include <cstring>
+
 namespace sluice {
 
 struct Ip6Header {

@@ -14,6 +14,7 @@ inline constexpr std::uint8_t kIpProtocolIp6 = 41;
 inline constexpr std::uint8_t kIpProtocolRouting = 43;
 inline constexpr std::uint8_t kIpProtocolFragment = 44;
 inline constexpr std::uint8_t kIpProtocolEsp = 50;
+inline constexpr std::uint8_t kIpProtocolAuthentication = 51;
 inline constexpr std::uint8_t kIpProtocolIcmp6 = 58;
 inline constexpr std::uint8_t kIpProtocolNoNextHeader = 59;
 inline constexpr std::uint8_t kIpProtocolDestinationOptions = 60;

@@ -135,7 +135,7 @@ class Tun final : public TunDevice {
   const DeviceInfo& info() const override { return info_; }
   const TunOptions& options() const override { return options_; }
   bool attached() const override { return attached_; }
-  void keep() override { keep_ = true; }
+  void keep(bool keep) override { keep_ = keep; }
 
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
     std::vector<std::unique_ptr<RxQueue>> queues;
@@ -264,7 +264,7 @@ StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) 
     return unavailable("{}: cannot make it persistent: {}", where(options), std::strerror(errno));
   auto device = std::make_unique<Tun>(state_, options, std::move(descriptors), *attached);
   if (Status status = set_up_far_side(*netlink, options); !status.ok()) {
-    if (*attached) device->keep();
+    if (*attached) device->keep(true);
     return status;
   }
   return device;

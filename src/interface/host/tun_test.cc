@@ -192,7 +192,7 @@ TEST_F(TunTest, AttachesAgainToAPersistentDevice) {
   auto first = driver.open(o);
   ASSERT_TRUE(first.ok());
   EXPECT_FALSE((*first)->attached());
-  (*first)->keep();
+  (*first)->keep(true);
   ASSERT_TRUE(host::Netlink::open(ns->path())->add_address("eth0", "10.0.0.1/32").ok());
   first->reset();
   o.queues = 1;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sluice/plugin.h>
+
+#include "ip4_pod_source_guard.h"
+#include "ip6_pod_source_guard.h"
+#include "service.h"
+
+SLUICE_PLUGIN(pod, "connects pods: network namespaces with a TUN inside") {
+  if (!registry.context) return;
+  auto& pods = registry.own<sluice::pod::Pods>(registry, *registry.context);
+  auto& service = registry.own<sluice::pod::Service>(pods, *registry.context);
+  registry.feature<sluice::pod::Ip4PodSourceGuard>(pods.sources());
+  registry.feature<sluice::pod::Ip6PodSourceGuard>(pods.sources());
+  service.offer(registry.context->api());
+  registry.on_start([&pods]() -> sluice::Status {
+    pods.start();
+    return {};
+  });
+  registry.on_stop([&pods] { pods.stop(); });
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace sluice {
+
+class Registry;
+
+/// Adds software-offload.
+void register_offload_nodes(Registry& registry);
+
+}  // namespace sluice

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes that follow from interfaces, their addresses, and neighbours.
+#include <algorithm>
+
+#include "ip/route_manager.h"
+
+namespace sluice {
+namespace {
+
+bool is_link_local6(const IpAddress& address) { return address.is_ip6() && address.is_link_local(); }
+
+RouteSpec on_link(InterfaceIndex interface) { return {RouteKind::Forward, {{std::nullopt, interface, 1}}}; }
+
+/// A subnet's network and broadcast addresses (RFC 1812 4.2.3.1, 5.3.5); /31 and /32 have none (RFC 3021).
+std::vector<IpPrefix> unusable(const InterfaceAddress& address) {
+  if (address.address.is_ip6() || address.length >= 31) return {};
+  const std::uint32_t mask = address.length ? ~std::uint32_t{0} << (32 - address.length) : 0;
+  const std::uint32_t host = address.address.ip4().host();
+  return {IpPrefix::host(Ip4Address(host & mask)), IpPrefix::host(Ip4Address(host | ~mask))};
+}
+
+}  // namespace
+
+void RouteManager::on_interface(Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address) {
+  using Event = Interfaces::Event;
+  switch (event) {
+    case Event::Created: {
+      Forwarding f;
+      f.kind = entry.link == LinkLayer::Ip ? ForwardingKind::Adjacency : ForwardingKind::Connected;
+      f.interface = entry.index;
+      directs_[entry.index] = ip_.forwarding.add(std::move(f)).value_or(ForwardingIndex{0});
+      interface_tables_[entry.index] = entry.table;
+      update_link(entry, false);
+      break;
+    }
+    case Event::Deleted: forget_interface(entry); break;
+    case Event::StateChanged: refresh_interface(entry.index); break;
+    case Event::MacChanged: adjacencies_.rewrite_all(entry.index); break;
+    case Event::TableChanged: move_to_table(entry); break;
+    case Event::AddressAdded: add_address(entry, *address); break;
+    case Event::AddressRemoved: remove_address(entry, *address); break;
+    case Event::MtuChanged: break;
+  }
+}
+
+void RouteManager::add_address(const InterfaceEntry& entry, const InterfaceAddress& address) {
+  if (is_link_local6(address.address)) return update_link(entry, false);
+  const std::uint32_t table = interface_tables_[entry.index];
+  (void)set(table, IpPrefix::host(address.address), RouteSource::Local, {RouteKind::Local, {}});
+  if (address.length == address.address.bits()) return;
+  const IpPrefix subnet = IpPrefix::of(address.address, address.length);
+  // A second address in the same subnet adds a second path, on another interface.
+  RouteSpec spec = on_link(entry.index);
+  if (const Table* t = find_table(table)) {
+    if (const auto it = t->routes.find(subnet); it != t->routes.end()) {
+      if (const auto old = it->second.specs.find(RouteSource::Connected); old != it->second.specs.end()) {
+        spec = old->second;
+        const bool listed = std::any_of(spec.next_hops.begin(), spec.next_hops.end(),
+                                        [&](const NextHop& h) { return h.interface == entry.index; });
+        if (!listed) spec.next_hops.push_back({std::nullopt, entry.index, 1});
+      }
+    }
+  }
+  (void)set(table, subnet, RouteSource::Connected, spec);
+  for (const IpPrefix& host : unusable(address))
+    (void)set(table, host, RouteSource::Connected, {RouteKind::Blackhole, {}});
+}
+
+void RouteManager::remove_address(const InterfaceEntry& entry, const InterfaceAddress& address) {
+  if (is_link_local6(address.address)) return update_link(entry, false);
+  const std::uint32_t table = interface_tables_[entry.index];
+  remove(table, IpPrefix::host(address.address), RouteSource::Local);
+  if (address.length == address.address.bits()) return;
+  const IpPrefix subnet = IpPrefix::of(address.address, address.length);
+  const bool still = std::any_of(entry.addresses.begin(), entry.addresses.end(), [&](const InterfaceAddress& a) {
+    return a != address && a.length == address.length && subnet.contains(a.address);
+  });
+  if (still) return;
+  Table* t = find_table(table);
+  const auto it = t->routes.find(subnet);
+  if (it == t->routes.end() || !it->second.specs.contains(RouteSource::Connected)) return;
+  RouteSpec spec = it->second.specs[RouteSource::Connected];
+  std::erase_if(spec.next_hops, [&](const NextHop& h) { return h.interface == entry.index; });
+  if (!spec.next_hops.empty()) {
+    (void)set(table, subnet, RouteSource::Connected, spec);
+    return;
+  }
+  remove(table, subnet, RouteSource::Connected);
+  for (const IpPrefix& host : unusable(address)) remove(table, host, RouteSource::Connected);
+}
+
+void RouteManager::refresh_interface(InterfaceIndex interface) {
+  const auto it = by_interface_.find(interface);
+  if (it == by_interface_.end()) return;
+  const auto affected = it->second;
+  for (const auto& [table, prefix] : affected) {
+    Table* t = find_table(table);
+    (void)refresh(*t, prefix);
+    refresh_dependants(*t, prefix, 0);
+  }
+}
+
+void RouteManager::forget_interface(const InterfaceEntry& entry) {
+  for (const InterfaceAddress& address : entry.addresses) remove_address(entry, address);
+  std::vector<AdjacencyPool::Key> neighbors;
+  for (const auto& [key, _] : neighbors_) {
+    if (key.first == entry.index) neighbors.push_back(key);
+  }
+  for (const auto& [interface, address] : neighbors) forget_neighbor(interface, address);
+  // What is left of specs that name it loses that next hop, and goes with the last.
+  const auto affected =
+      by_interface_.contains(entry.index) ? by_interface_[entry.index] : std::set<std::pair<std::uint32_t, IpPrefix>>{};
+  for (const auto& [table, prefix] : affected) {
+    const auto specs = find_table(table)->routes.at(prefix).specs;
+    for (auto [source, spec] : specs) {
+      if (std::erase_if(spec.next_hops, [&](const NextHop& h) { return h.interface == entry.index; }) == 0) continue;
+      if (spec.next_hops.empty()) {
+        remove(table, prefix, source);
+      } else {
+        (void)set(table, prefix, source, spec);
+      }
+    }
+  }
+  update_link(entry, true);
+  if (const auto it = directs_.find(entry.index); it != directs_.end()) {
+    if (it->second.value != 0) ip_.forwarding.remove(it->second);
+    directs_.erase(it);
+  }
+  interface_tables_.erase(entry.index);
+}
+
+void RouteManager::move_to_table(const InterfaceEntry& entry) {
+  std::vector<AdjacencyPool::Key> neighbors;
+  for (const auto& [key, _] : neighbors_) {
+    if (key.first == entry.index) neighbors.push_back(key);
+  }
+  for (const auto& [interface, address] : neighbors) forget_neighbor(interface, address);
+  for (const InterfaceAddress& address : entry.addresses) {
+    // Each alone, so that a subnet with two addresses goes with the last.
+    InterfaceEntry alone = entry;
+    alone.addresses = {address};
+    remove_address(alone, address);
+  }
+  interface_tables_[entry.index] = entry.table;
+  for (const InterfaceAddress& address : entry.addresses) add_address(entry, address);
+}
+
+void RouteManager::update_link(const InterfaceEntry& entry, bool gone) {
+  ip_.links.update([&](LinkTable& links) {
+    if (links.by_slot.size() <= entry.index.slot()) links.by_slot.resize(entry.index.slot() + 1);
+    auto& link = links.by_slot[entry.index.slot()];
+    link = {};
+    if (gone) {
+      std::erase_if(links.neighbors, [&](const auto& n) { return n.interface == entry.index; });
+      return;
+    }
+    link.direct = direct(entry.index);
+    for (const InterfaceAddress& a : entry.addresses) {
+      if (is_link_local6(a.address)) link.own.push_back(a.address.ip6());
+    }
+  });
+}
+
+void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) {
+  const AdjacencyPool::Key key(interface, address);
+  if (!neighbors_.contains(key)) {
+    if (!interfaces_.find(interface)) return;
+    const bool link_local = is_link_local6(address);
+    const std::uint32_t table = interface_tables_[interface];
+    if (link_local) {
+      const auto index = adjacencies_.acquire(interface, address);
+      if (!index) return;
+      ip_.links.update([&](LinkTable& links) {
+        links.neighbors.push_back({interface, address.ip6(), *index});
+        std::sort(links.neighbors.begin(), links.neighbors.end());
+      });
+    } else if (!set(table, IpPrefix::host(address), RouteSource::Neighbor,
+                    {RouteKind::Forward, {{address, interface, 1}}})
+                    .ok()) {
+      return;
+    }
+    neighbors_[key] = {table, link_local};
+  }
+  adjacencies_.complete(key, mac);
+}
+
+void RouteManager::fail_neighbor(InterfaceIndex interface, const IpAddress& address) {
+  adjacencies_.fail({interface, address});
+}
+
+void RouteManager::forget_neighbor(InterfaceIndex interface, const IpAddress& address) {
+  const AdjacencyPool::Key key(interface, address);
+  adjacencies_.forget(key);
+  const auto it = neighbors_.find(key);
+  if (it == neighbors_.end()) return;
+  const Neighbor neighbor = it->second;
+  neighbors_.erase(it);
+  if (!neighbor.link_local) {
+    remove(neighbor.table, IpPrefix::host(address), RouteSource::Neighbor);
+    return;
+  }
+  ip_.links.update([&](LinkTable& links) {
+    std::erase_if(links.neighbors,
+                  [&](const auto& n) { return n.interface == interface && IpAddress(n.address) == address; });
+  });
+  adjacencies_.release(key);
+}
+
+}  // namespace sluice

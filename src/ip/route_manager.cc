@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ip/route_manager.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+std::string describe_spec(const RouteSpec& spec, const Interfaces& interfaces) {
+  if (spec.kind != RouteKind::Forward) return std::string(to_string(spec.kind));
+  std::string text;
+  for (const NextHop& hop : spec.next_hops) {
+    if (!text.empty()) text += ", ";
+    if (hop.via) text += "via " + hop.via->to_string();
+    if (hop.interface.valid())
+      text += fmt::format("{}interface {}", hop.via ? " " : "", interfaces.name(hop.interface));
+    if (hop.weight != 1) text += fmt::format(" weight {}", hop.weight);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view to_string(RouteSource source) {
+  switch (source) {
+    case RouteSource::Local: return "local";
+    case RouteSource::Connected: return "connected";
+    case RouteSource::Pod: return "pod";
+    case RouteSource::Static: return "static";
+    case RouteSource::Neighbor: return "neighbor";
+  }
+  return "";
+}
+
+std::string_view to_string(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::Forward: return "forward";
+    case RouteKind::Local: return "local";
+    case RouteKind::Blackhole: return "blackhole";
+    case RouteKind::Unreachable: return "unreachable";
+    case RouteKind::Prohibit: return "prohibit";
+  }
+  return "";
+}
+
+RouteManager::RouteManager(IpTables& tables, Interfaces& interfaces)
+    : ip_(tables), interfaces_(interfaces), adjacencies_(tables.forwarding, interfaces) {
+  const auto shared = [&](ForwardingKind kind) {
+    Forwarding f;
+    f.kind = kind;
+    return ip_.forwarding.add(std::move(f)).value_or(ForwardingIndex{0});
+  };
+  local_ = shared(ForwardingKind::Local);
+  blackhole_ = shared(ForwardingKind::Blackhole);
+  unreachable_ = shared(ForwardingKind::Unreachable);
+  prohibit_ = shared(ForwardingKind::Prohibit);
+  (void)table(0);
+  interfaces_.listen([this](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address) {
+    on_interface(event, entry, address);
+  });
+}
+
+RouteManager::~RouteManager() {
+  for (auto& [_, table] : tables_) {
+    ip_.ip4.set(table->slot, nullptr);
+    ip_.ip6.set(table->slot, nullptr);
+  }
+}
+
+RouteManager::Table* RouteManager::find_table(std::uint32_t id) const {
+  const auto it = tables_.find(id);
+  return it == tables_.end() ? nullptr : it->second.get();
+}
+
+StatusOr<TableIndex> RouteManager::table(std::uint32_t id) {
+  if (const Table* known = find_table(id)) return known->slot;
+  constexpr std::uint32_t kCapacity = FibTables<Ip4Address>::kCapacity;
+  if (tables_.size() == kCapacity) return exhausted("table {}: there are {} tables, the most", id, kCapacity);
+  auto made = std::make_unique<Table>(ip_.nodes4, ip_.nodes6);
+  made->id = id;
+  made->slot = TableIndex{static_cast<std::uint32_t>(tables_.size())};
+  ip_.ip4.set(made->slot, &made->fib4);
+  ip_.ip6.set(made->slot, &made->fib6);
+  return tables_.emplace(id, std::move(made)).first->second->slot;
+}
+
+std::vector<std::uint32_t> RouteManager::tables() const {
+  std::vector<std::uint32_t> ids;
+  for (const auto& [id, _] : tables_) ids.push_back(id);
+  return ids;
+}
+
+Status RouteManager::check(const Table& table, const IpPrefix& prefix, const RouteSpec& spec) const {
+  if (spec.kind != RouteKind::Forward) {
+    if (!spec.next_hops.empty())
+      return refused("route {}: {} takes no next hops", prefix.to_string(), to_string(spec.kind));
+    return {};
+  }
+  if (spec.next_hops.empty() || spec.next_hops.size() > RouteSpec::kMaxNextHops) {
+    return refused("route {}: {} next hops; give 1 to {}", prefix.to_string(), spec.next_hops.size(),
+                   RouteSpec::kMaxNextHops);
+  }
+  for (const NextHop& hop : spec.next_hops) {
+    if (!hop.via && !hop.interface.valid())
+      return refused("route {}: a next hop needs an address or an interface", prefix.to_string());
+    if (hop.weight < 1 || hop.weight > kMaxWeight) {
+      return refused("route {}: weight {}: must be 1 to {}", prefix.to_string(), hop.weight, kMaxWeight);
+    }
+    if (hop.interface.valid() && !interfaces_.find(hop.interface)) {
+      return not_found("route {}: the interface does not exist (any more)", prefix.to_string());
+    }
+    if (!hop.via) continue;
+    if (hop.via->is_ip6() != prefix.is_ip6()) {
+      return refused("route {}: next hop {} is of the other family", prefix.to_string(), hop.via->to_string());
+    }
+    if (hop.via->is_multicast() || hop.via->is_unspecified()) {
+      return refused("route {}: next hop {} is no host's address", prefix.to_string(), hop.via->to_string());
+    }
+    if (hop.via->is_ip6() && hop.via->is_link_local() && !hop.interface.valid()) {
+      return refused("route {}: next hop {} is link-local; say on which interface", prefix.to_string(),
+                     hop.via->to_string());
+    }
+    const auto own = table.routes.find(IpPrefix::host(*hop.via));
+    if (own != table.routes.end() && own->second.active == RouteSource::Local) {
+      return refused("route {}: next hop {} is this node's own address", prefix.to_string(), hop.via->to_string());
+    }
+  }
+  return {};
+}
+
+StatusOr<bool> RouteManager::add(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
+                                 const RouteSpec& spec) {
+  if (const Table* t = find_table(table_id)) {
+    if (const auto it = t->routes.find(prefix); it != t->routes.end()) {
+      if (const auto same = it->second.specs.find(source); same != it->second.specs.end()) {
+        if (same->second == spec) return false;
+        return exists("route {} exists as {}, not as {}; delete it first", prefix.to_string(),
+                      describe_spec(same->second, interfaces_), describe_spec(spec, interfaces_));
+      }
+    }
+  }
+  return set(table_id, prefix, source, spec);
+}
+
+StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
+                                 const RouteSpec& spec) {
+  const auto slot = table(table_id);
+  if (!slot.ok()) return slot.status();
+  Table& t = *find_table(table_id);
+  if (auto status = check(t, prefix, spec); !status.ok()) return status;
+  const bool is_new = !t.routes.contains(prefix);
+  Route& route = t.routes[prefix];
+  std::optional<RouteSpec> before;
+  if (const auto it = route.specs.find(source); it != route.specs.end()) before = it->second;
+  if (before == spec) return false;
+  if (before) track(t, prefix, *before, false);
+  route.specs[source] = spec;
+  track(t, prefix, spec, true);
+  if (auto status = refresh(t, prefix); !status.ok()) {
+    track(t, prefix, spec, false);
+    if (before) {
+      route.specs[source] = *before;
+      track(t, prefix, *before, true);
+    } else {
+      route.specs.erase(source);
+    }
+    (void)refresh(t, prefix);
+    if (is_new) t.routes.erase(prefix);
+    return status;
+  }
+  if (is_new) ++t.count[prefix.is_ip6()];
+  if (source != RouteSource::Neighbor) refresh_dependants(t, prefix, 0);
+  return true;
+}
+
+bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source) {
+  Table* t = find_table(table_id);
+  if (!t) return false;
+  const auto it = t->routes.find(prefix);
+  if (it == t->routes.end()) return false;
+  const auto spec = it->second.specs.find(source);
+  if (spec == it->second.specs.end()) return false;
+  track(*t, prefix, spec->second, false);
+  it->second.specs.erase(spec);
+  (void)refresh(*t, prefix);  // what remains was installed before or is nothing
+  if (it->second.specs.empty()) {
+    t->routes.erase(it);
+    --t->count[prefix.is_ip6()];
+  }
+  if (source != RouteSource::Neighbor) refresh_dependants(*t, prefix, 0);
+  return true;
+}
+
+RouteEntry RouteManager::entry_of(const IpPrefix& prefix, const Route& route) const {
+  const auto best = route.active ? route.specs.find(*route.active) : route.specs.begin();
+  return {prefix, best->first, best->second, route.active.has_value(), route.forwarding};
+}
+
+std::optional<RouteEntry> RouteManager::find(std::uint32_t table_id, const IpPrefix& prefix) const {
+  const Table* t = find_table(table_id);
+  const auto it = t ? t->routes.find(prefix) : decltype(t->routes.find(prefix)){};
+  if (!t || it == t->routes.end()) return std::nullopt;
+  return entry_of(prefix, it->second);
+}
+
+std::optional<RouteEntry> RouteManager::lookup(std::uint32_t table_id, const IpAddress& address) const {
+  const Table* t = find_table(table_id);
+  const auto* found = t ? covering(*t, address, true) : nullptr;
+  if (!found) return std::nullopt;
+  return entry_of(found->first, found->second);
+}
+
+std::optional<RouteEntry> RouteManager::next(std::uint32_t table_id, bool ip6,
+                                             const std::optional<IpPrefix>& after) const {
+  const Table* t = find_table(table_id);
+  if (!t) return std::nullopt;
+  const IpPrefix first = ip6 ? IpPrefix(Prefix6{}) : IpPrefix(Prefix4{});
+  const auto it = after ? t->routes.upper_bound(*after) : t->routes.lower_bound(first);
+  if (it == t->routes.end() || it->first.is_ip6() != ip6) return std::nullopt;
+  return entry_of(it->first, it->second);
+}
+
+std::size_t RouteManager::size(std::uint32_t table_id, bool ip6) const {
+  const Table* t = find_table(table_id);
+  return t ? t->count[ip6] : 0;
+}
+
+std::string RouteManager::describe(ForwardingIndex index) const {
+  if (!index.valid()) return "nothing";
+  const Forwarding& f = ip_.forwarding.at(index);
+  const auto on = [&] { return interfaces_.name(f.interface); };
+  switch (f.kind) {
+    case ForwardingKind::NoRoute: return "no-route";
+    case ForwardingKind::Blackhole: return "blackhole";
+    case ForwardingKind::Unreachable: return "unreachable";
+    case ForwardingKind::Prohibit: return "prohibit";
+    case ForwardingKind::Local: return "local";
+    case ForwardingKind::Connected: return "connected " + on();
+    case ForwardingKind::Incomplete: return fmt::format("via {} {} (resolving)", f.next_hop.to_string(), on());
+    case ForwardingKind::Adjacency:
+      if (f.next_hop.is_unspecified()) return "link " + on();
+      return fmt::format("via {} {}", f.next_hop.to_string(), on());
+    case ForwardingKind::Group: return fmt::format("group of {} buckets", f.group_size);
+  }
+  return "";
+}
+
+}  // namespace sluice

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Route tables: what each source wants for a prefix, which of it counts, and what the FIB leads to.
+//
+// A route's next hops are adjacencies, shared (adjacency_pool.h); several make a Group that belongs to the route. A
+// next hop without an interface is resolved through its own table: `trackers` knows which prefixes depend on which
+// address, and a change of a prefix refreshes the dependants of the addresses under it.
+#pragma once
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "ip/adjacency_pool.h"
+#include "sluice/interfaces.h"
+#include "sluice/routes.h"
+
+namespace sluice {
+
+class RouteManager final : public Routes {
+ public:
+  RouteManager(IpTables& tables, Interfaces& interfaces);
+  ~RouteManager() override;
+
+  StatusOr<TableIndex> table(std::uint32_t id) override;
+  std::vector<std::uint32_t> tables() const override;
+  StatusOr<bool> add(std::uint32_t table, const IpPrefix& prefix, RouteSource source, const RouteSpec& spec) override;
+  StatusOr<bool> set(std::uint32_t table, const IpPrefix& prefix, RouteSource source, const RouteSpec& spec) override;
+  bool remove(std::uint32_t table, const IpPrefix& prefix, RouteSource source) override;
+  std::optional<RouteEntry> find(std::uint32_t table, const IpPrefix& prefix) const override;
+  std::optional<RouteEntry> lookup(std::uint32_t table, const IpAddress& address) const override;
+  std::optional<RouteEntry> next(std::uint32_t table, bool ip6, const std::optional<IpPrefix>& after) const override;
+  std::size_t size(std::uint32_t table, bool ip6) const override;
+  std::string describe(ForwardingIndex forwarding) const override;
+  void complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) override;
+  void fail_neighbor(InterfaceIndex interface, const IpAddress& address) override;
+  void forget_neighbor(InterfaceIndex interface, const IpAddress& address) override;
+
+ private:
+  static constexpr unsigned kMaxDepth = 4;  // of routes resolved through routes
+  static constexpr std::uint16_t kGroupSize = 64;
+
+  struct Route {
+    std::map<RouteSource, RouteSpec> specs;
+    // What is installed now.
+    std::optional<RouteSource> active;
+    ForwardingIndex forwarding;
+    bool own_group = false;
+    std::vector<AdjacencyPool::Key> held;
+  };
+  struct Table {
+    std::uint32_t id = 0;
+    TableIndex slot;
+    Fib<Ip4Address> fib4;
+    Fib<Ip6Address> fib6;
+    std::map<IpPrefix, Route> routes;
+    std::map<IpAddress, std::set<IpPrefix>> trackers;
+    std::size_t count[2] = {0, 0};
+    Table(FibNodes& nodes4, FibNodes& nodes6) : fib4(nodes4), fib6(nodes6) {}
+  };
+  struct Member {
+    AdjacencyPool::Key key;  ///< without a next hop address: the destination itself is on the link
+    bool on_link = false;
+    std::uint32_t weight = 1;
+  };
+  /// What a spec comes to now: an object that all share, or adjacencies.
+  struct Resolved {
+    bool live = false;
+    ForwardingIndex shared;
+    std::vector<Member> members;
+  };
+  struct Neighbor {
+    std::uint32_t table;
+    bool link_local;
+  };
+
+  // route_resolve.cc
+  Resolved resolve(const Table& table, const IpPrefix& prefix, const RouteSpec& spec, unsigned depth) const;
+  void resolve_via(const Table& table, const IpPrefix& prefix, const NextHop& hop, unsigned depth, Resolved& out) const;
+  bool usable(InterfaceIndex interface) const;
+  Status refresh(Table& table, const IpPrefix& prefix, unsigned depth = 0);
+  Status install(Table& table, const IpPrefix& prefix, Route& route, RouteSource source, const Resolved& resolved);
+  void uninstall(Table& table, const IpPrefix& prefix, Route& route);
+  void let_go(Route& route);
+  std::optional<ForwardingIndex> make_group(const Route& route,
+                                            const std::vector<std::pair<ForwardingIndex, std::uint32_t>>& members);
+  void refresh_dependants(Table& table, const IpPrefix& prefix, unsigned depth);
+  const std::pair<const IpPrefix, Route>* covering(const Table& table, const IpAddress& address, bool neighbors) const;
+  Status set_fib(Table& table, const IpPrefix& prefix, ForwardingIndex target);
+  void track(Table& table, const IpPrefix& prefix, const RouteSpec& spec, bool on);
+
+  // route_manager.cc
+  Status check(const Table& table, const IpPrefix& prefix, const RouteSpec& spec) const;
+  Table* find_table(std::uint32_t id) const;
+  RouteEntry entry_of(const IpPrefix& prefix, const Route& route) const;
+
+  // interface_routes.cc
+  void on_interface(Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address);
+  void add_address(const InterfaceEntry& entry, const InterfaceAddress& address);
+  void remove_address(const InterfaceEntry& entry, const InterfaceAddress& address);
+  void refresh_interface(InterfaceIndex interface);
+  void forget_interface(const InterfaceEntry& entry);
+  void move_to_table(const InterfaceEntry& entry);
+  void update_link(const InterfaceEntry& entry, bool gone);
+  ForwardingIndex direct(InterfaceIndex interface) const;
+
+  IpTables& ip_;
+  Interfaces& interfaces_;
+  AdjacencyPool adjacencies_;
+  ForwardingIndex local_, blackhole_, unreachable_, prohibit_;
+  std::map<std::uint32_t, std::unique_ptr<Table>> tables_;
+  /// Prefixes whose specs name an interface.
+  std::map<InterfaceIndex, std::set<std::pair<std::uint32_t, IpPrefix>>> by_interface_;
+  std::map<AdjacencyPool::Key, Neighbor> neighbors_;
+  std::map<InterfaceIndex, std::uint32_t> interface_tables_;
+  /// What a destination on the link itself leads to.
+  std::map<InterfaceIndex, ForwardingIndex> directs_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ip/route_manager.h"
+
+#include <gtest/gtest.h>
+
+#include "sluice/testing/memory_interfaces.h"
+
+namespace sluice {
+namespace {
+
+IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpPrefix prefix(const char* text) { return *IpPrefix::parse(text); }
+
+struct RouteManagerTest : ::testing::Test {
+  Rcu rcu;
+  IpTables tables{rcu};
+  testing::MemoryInterfaces interfaces;
+  RouteManager routes{tables, interfaces};
+  InterfaceIndex eth0, eth1, pod;
+
+  RouteManagerTest() {
+    eth0 = interfaces.add("eth0");
+    eth1 = interfaces.add("eth1");
+    pod = interfaces.add("pod/web", LinkLayer::Ip);
+    give(eth0, "10.0.0.1", 24);
+    give(eth1, "10.1.0.1", 24);
+    give(eth0, "2001:db8::1", 64);
+  }
+  void give(InterfaceIndex i, const char* address, std::uint8_t length) {
+    (void)interfaces.add_address(i, {ip(address), length});
+  }
+  static RouteSpec via(std::initializer_list<const char*> addresses) {
+    RouteSpec spec;
+    for (const char* a : addresses) spec.next_hops.push_back({ip(a), {}, 1});
+    return spec;
+  }
+  /// What a packet to this address meets, as the data path reads it.
+  const Forwarding& meets(const char* address) { return tables.forwarding.at(index_of(address)); }
+  ForwardingIndex index_of(const char* address) {
+    const IpAddress a = ip(address);
+    return a.is_ip6() ? tables.ip6.find(TableIndex{0})->lookup(a.ip6())
+                      : tables.ip4.find(TableIndex{0})->lookup(a.ip4());
+  }
+  std::string words(const char* address) { return routes.describe(index_of(address)); }
+};
+
+TEST_F(RouteManagerTest, AnAddressMakesLocalConnectedAndUnusableRoutes) {
+  EXPECT_EQ(words("10.0.0.1"), "local");
+  EXPECT_EQ(words("10.0.0.7"), "connected eth0");
+  EXPECT_EQ(words("10.0.0.255"), "blackhole");
+  EXPECT_EQ(words("10.0.0.0"), "blackhole");
+  EXPECT_EQ(words("2001:db8::1"), "local");
+  EXPECT_EQ(words("2001:db8::ffff"), "connected eth0");
+  EXPECT_EQ(words("192.0.2.1"), "no-route");
+  (void)interfaces.remove_address(eth0, {ip("10.0.0.1"), 24});
+  EXPECT_EQ(words("10.0.0.1"), "no-route");
+  EXPECT_EQ(words("10.0.0.255"), "no-route");
+}
+
+TEST_F(RouteManagerTest, TheSameRouteTwiceIsUnchangedAndADifferentOneRefused) {
+  EXPECT_TRUE(*routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})));
+  EXPECT_FALSE(*routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})));
+  EXPECT_EQ(text(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, {RouteKind::Blackhole, {}}).status()),
+            "route 192.0.2.0/24 exists as via 10.0.0.2, not as blackhole; delete it first");
+  EXPECT_EQ(words("192.0.2.9"), "via 10.0.0.2 eth0 (resolving)");
+}
+
+TEST_F(RouteManagerTest, ANeighbourCompletesTheRoutesThroughIt) {
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  const auto index = index_of("192.0.2.9");
+  routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+  EXPECT_EQ(index_of("192.0.2.9"), index) << "the object is replaced in place";
+  const Forwarding& f = meets("192.0.2.9");
+  EXPECT_EQ(f.kind, ForwardingKind::Adjacency);
+  ASSERT_EQ(f.rewrite_length, 14);
+  EXPECT_EQ(f.rewrite[5], 0xaa);
+  EXPECT_EQ(f.rewrite[12], 0x08);
+  EXPECT_EQ(index_of("10.0.0.2"), index) << "the neighbour itself has a host route";
+  routes.forget_neighbor(eth0, ip("10.0.0.2"));
+  EXPECT_EQ(words("192.0.2.9"), "via 10.0.0.2 eth0 (resolving)");
+  EXPECT_EQ(words("10.0.0.2"), "connected eth0");
+  routes.fail_neighbor(eth0, ip("10.0.0.2"));
+  EXPECT_EQ(words("192.0.2.9"), "unreachable");
+}
+
+TEST_F(RouteManagerTest, APodIsReachedWithoutANeighbour) {
+  ASSERT_TRUE(
+      routes.add(0, prefix("10.5.0.1/32"), RouteSource::Pod, {RouteKind::Forward, {{std::nullopt, pod, 1}}}).ok());
+  EXPECT_EQ(meets("10.5.0.1").kind, ForwardingKind::Adjacency);
+  EXPECT_EQ(meets("10.5.0.1").rewrite_length, 0);
+  EXPECT_EQ(meets("10.5.0.1").interface, pod);
+}
+
+TEST_F(RouteManagerTest, ARecursiveRouteFollowsTheRouteThatCoversItsNextHop) {
+  ASSERT_TRUE(routes.add(0, prefix("198.51.100.0/24"), RouteSource::Static, via({"192.0.2.1"})).ok());
+  EXPECT_EQ(words("198.51.100.1"), "no-route") << "nothing leads to the next hop";
+  EXPECT_FALSE(routes.find(0, prefix("198.51.100.0/24"))->live);
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  EXPECT_EQ(words("198.51.100.1"), "via 10.0.0.2 eth0 (resolving)");
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.1/32"), RouteSource::Static, via({"10.1.0.2"})).ok());
+  EXPECT_EQ(words("198.51.100.1"), "via 10.1.0.2 eth1 (resolving)") << "a more specific route covers it now";
+  EXPECT_TRUE(routes.remove(0, prefix("192.0.2.1/32"), RouteSource::Static));
+  EXPECT_EQ(words("198.51.100.1"), "via 10.0.0.2 eth0 (resolving)");
+  EXPECT_TRUE(routes.remove(0, prefix("192.0.2.0/24"), RouteSource::Static));
+  EXPECT_EQ(words("198.51.100.1"), "no-route");
+}
+
+TEST_F(RouteManagerTest, RoutesThroughEachOtherAreNotLive) {
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"198.51.100.1"})).ok());
+  ASSERT_TRUE(routes.add(0, prefix("198.51.100.0/24"), RouteSource::Static, via({"192.0.2.1"})).ok());
+  EXPECT_EQ(words("192.0.2.5"), "no-route");
+  EXPECT_EQ(words("198.51.100.5"), "no-route");
+  ASSERT_TRUE(routes.add(0, prefix("0.0.0.0/0"), RouteSource::Static, via({"203.0.113.1"})).ok());
+  EXPECT_EQ(words("8.8.8.8"), "no-route") << "a default route through itself";
+}
+
+TEST_F(RouteManagerTest, ALinkThatGoesDownWithdrawsItsRoutesAndABackRestoresThem) {
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  ASSERT_TRUE(routes.add(0, prefix("192.0.0.0/16"), RouteSource::Static, via({"10.1.0.2"})).ok());
+  interfaces.set_carrier(eth0, false);
+  EXPECT_EQ(words("192.0.2.1"), "via 10.1.0.2 eth1 (resolving)");
+  EXPECT_EQ(words("10.0.0.1"), "local");
+  interfaces.set_carrier(eth0, true);
+  EXPECT_EQ(words("192.0.2.1"), "via 10.0.0.2 eth0 (resolving)");
+}
+
+TEST_F(RouteManagerTest, AMemberThatLeavesTakesOnlyItsOwnBuckets) {
+  RouteSpec spec = via({"10.0.0.2", "10.1.0.2", "10.1.0.3"});
+  spec.next_hops[0].weight = 2;
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, spec).ok());
+  const Forwarding& before = meets("192.0.2.1");
+  ASSERT_EQ(before.kind, ForwardingKind::Group);
+  std::vector<ForwardingIndex> old(before.members.get(), before.members.get() + before.group_size);
+  std::map<ForwardingIndex, int> share;
+  for (const auto i : old) ++share[i];
+  ASSERT_EQ(share.size(), 3u);
+  const auto gone = old[0];
+  for (const auto& [index, n] : share) EXPECT_NEAR(n, tables.forwarding.at(index).interface == eth0 ? 32 : 16, 1);
+  interfaces.set_carrier(eth0, false);
+  const Forwarding& after = meets("192.0.2.1");
+  ASSERT_EQ(after.kind, ForwardingKind::Group);
+  const auto first_of_eth0 = [&](ForwardingIndex i) { return routes.describe(i).find("eth0") != std::string::npos; };
+  for (std::uint16_t b = 0; b < after.group_size; ++b) {
+    if (!first_of_eth0(old[b]) && old[b] != gone) {
+      EXPECT_EQ(after.members[b], old[b]) << "bucket " << b;
+    }
+  }
+}
+
+TEST_F(RouteManagerTest, ADeletedInterfaceTakesItsRoutesAndNextHopsAlong) {
+  RouteSpec both{RouteKind::Forward, {{ip("10.0.0.2"), eth0, 1}, {ip("10.1.0.2"), eth1, 1}}};
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, both).ok());
+  ASSERT_TRUE(
+      routes.add(0, prefix("198.51.100.0/24"), RouteSource::Static, {RouteKind::Forward, {{ip("10.0.0.2"), eth0, 1}}})
+          .ok());
+  routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+  ASSERT_TRUE(interfaces.remove(eth0, {}).ok());
+  EXPECT_EQ(words("192.0.2.1"), "via 10.1.0.2 eth1 (resolving)");
+  EXPECT_EQ(words("198.51.100.1"), "no-route");
+  EXPECT_EQ(words("10.0.0.1"), "no-route");
+  EXPECT_EQ(words("10.0.0.2"), "no-route");
+}
+
+TEST_F(RouteManagerTest, TablesAreApartAndAnInterfaceMovesWithItsSubnets) {
+  const auto blue = routes.table(7);
+  ASSERT_TRUE(blue.ok());
+  (void)interfaces.set_table(eth0, 7, *blue, *blue);
+  EXPECT_EQ(words("10.0.0.7"), "no-route");
+  EXPECT_EQ(routes.describe(tables.ip4.find(*blue)->lookup(ip("10.0.0.7").ip4())), "connected eth0");
+  EXPECT_EQ(routes.tables(), (std::vector<std::uint32_t>{0, 7}));
+}
+
+TEST_F(RouteManagerTest, RefusesWhatMakesNoSenseAndChangesNothing) {
+  const auto error = [&](const char* p, const RouteSpec& spec) {
+    return text(routes.add(0, prefix(p), RouteSource::Static, spec).status());
+  };
+  const std::size_t before = tables.forwarding.size();
+  EXPECT_EQ(error("192.0.2.0/24", via({})), "route 192.0.2.0/24: 0 next hops; give 1 to 64");
+  EXPECT_EQ(error("192.0.2.0/24", via({"10.0.0.1"})),
+            "route 192.0.2.0/24: next hop 10.0.0.1 is this node's own address");
+  EXPECT_EQ(error("192.0.2.0/24", via({"2001:db8::2"})),
+            "route 192.0.2.0/24: next hop 2001:db8::2 is of the other family");
+  EXPECT_EQ(error("2001:db8:1::/48", via({"fe80::1"})),
+            "route 2001:db8:1::/48: next hop fe80::1 is link-local; say on which interface");
+  EXPECT_EQ(error("192.0.2.0/24", {RouteKind::Forward, {{ip("10.0.0.2"), {}, 101}}}),
+            "route 192.0.2.0/24: weight 101: must be 1 to 100");
+  EXPECT_FALSE(routes.find(0, prefix("192.0.2.0/24")));
+  EXPECT_EQ(tables.forwarding.size(), before);
+}
+
+TEST_F(RouteManagerTest, ALinkLocalNeighbourIsKnownOnItsLinkOnly) {
+  give(eth0, "fe80::1", 64);
+  routes.complete_neighbor(eth0, ip("fe80::2"), *MacAddress::parse("02::bb"));
+  const LinkTable& links = tables.links.get();
+  EXPECT_EQ(tables.forwarding.at(links.find(eth0, ip("fe80::2").ip6())).kind, ForwardingKind::Adjacency);
+  EXPECT_EQ(tables.forwarding.at(links.find(eth1, ip("fe80::2").ip6())).kind, ForwardingKind::Connected);
+  EXPECT_EQ(links.find(eth0)->own, std::vector<Ip6Address>{ip("fe80::1").ip6()});
+  ASSERT_TRUE(
+      routes.add(0, prefix("2001:db8:1::/48"), RouteSource::Static, {RouteKind::Forward, {{ip("fe80::2"), eth0, 1}}})
+          .ok());
+  EXPECT_EQ(words("2001:db8:1::1"), "via fe80::2 eth0");
+}
+
+TEST_F(RouteManagerTest, ListsByPrefixAndFindsTheLongestMatch) {
+  ASSERT_TRUE(routes.add(0, prefix("0.0.0.0/0"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  std::vector<std::string> seen;
+  std::optional<IpPrefix> at;
+  while (const auto entry = routes.next(0, false, at)) {
+    seen.push_back(entry->prefix.to_string());
+    at = entry->prefix;
+  }
+  EXPECT_EQ(seen.front(), "0.0.0.0/0");
+  EXPECT_EQ(seen.size(), routes.size(0, false));
+  EXPECT_EQ(routes.lookup(0, ip("10.0.0.9"))->prefix.to_string(), "10.0.0.0/24");
+  EXPECT_EQ(routes.lookup(0, ip("8.8.8.8"))->prefix.to_string(), "0.0.0.0/0");
+}
+
+TEST_F(RouteManagerTest, GivesBackEveryObject) {
+  const std::size_t before = tables.forwarding.size();
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2", "10.1.0.2"})).ok());
+    ASSERT_TRUE(routes.add(0, prefix("198.51.100.0/24"), RouteSource::Static, via({"192.0.2.1"})).ok());
+    routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+    routes.forget_neighbor(eth0, ip("10.0.0.2"));
+    EXPECT_TRUE(routes.remove(0, prefix("192.0.2.0/24"), RouteSource::Static));
+    EXPECT_TRUE(routes.remove(0, prefix("198.51.100.0/24"), RouteSource::Static));
+  }
+  EXPECT_EQ(tables.forwarding.size(), before);
+}
+
+}  // namespace
+}  // namespace sluice

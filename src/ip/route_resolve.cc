@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// From what is wanted to what the FIB leads to.
+#include <algorithm>
+
+#include "ip/route_manager.h"
+
+namespace sluice {
+
+bool RouteManager::usable(InterfaceIndex interface) const {
+  const InterfaceEntry* entry = interfaces_.find(interface);
+  return entry && entry->admin_up && entry->carrier;
+}
+
+const std::pair<const IpPrefix, RouteManager::Route>* RouteManager::covering(const Table& table,
+                                                                             const IpAddress& address,
+                                                                             bool neighbors) const {
+  for (int length = static_cast<int>(address.bits()); length >= 0; --length) {
+    const auto it = table.routes.find(IpPrefix::of(address, static_cast<std::uint8_t>(length)));
+    if (it == table.routes.end() || !it->second.active) continue;
+    if (neighbors || it->second.active != RouteSource::Neighbor) return &*it;
+  }
+  return nullptr;
+}
+
+void RouteManager::resolve_via(const Table& table, const IpPrefix& prefix, const NextHop& hop, unsigned depth,
+                               Resolved& out) const {
+  if (depth >= kMaxDepth) return;
+  // Neighbours come and go; the subnet that they are in says the same of a next hop.
+  const auto* found = covering(table, *hop.via, false);
+  // A route that would lead through itself leads nowhere.
+  if (!found || found->first == prefix) return;
+  const Resolved through = resolve(table, found->first, found->second.specs.at(*found->second.active), depth + 1);
+  for (Member member : through.members) {
+    if (member.on_link) member = {{member.key.first, *hop.via}, false, 1};
+    member.weight *= hop.weight;
+    out.members.push_back(member);
+  }
+}
+
+RouteManager::Resolved RouteManager::resolve(const Table& table, const IpPrefix& prefix, const RouteSpec& spec,
+                                             unsigned depth) const {
+  Resolved out;
+  switch (spec.kind) {
+    case RouteKind::Local: return {true, local_, {}};
+    case RouteKind::Blackhole: return {true, blackhole_, {}};
+    case RouteKind::Unreachable: return {true, unreachable_, {}};
+    case RouteKind::Prohibit: return {true, prohibit_, {}};
+    case RouteKind::Forward: break;
+  }
+  for (const NextHop& hop : spec.next_hops) {
+    if (!hop.interface.valid()) {
+      resolve_via(table, prefix, hop, depth, out);
+    } else if (usable(hop.interface)) {
+      out.members.push_back({{hop.interface, hop.via.value_or(IpAddress{})}, !hop.via, hop.weight});
+    }
+  }
+  out.live = !out.members.empty();
+  return out;
+}
+
+ForwardingIndex RouteManager::direct(InterfaceIndex interface) const {
+  const auto it = directs_.find(interface);
+  return it == directs_.end() ? ForwardingIndex{0} : it->second;
+}
+
+void RouteManager::let_go(Route& route) {
+  if (route.own_group) ip_.forwarding.remove(route.forwarding);
+  route.own_group = false;
+  for (const auto& key : route.held) adjacencies_.release(key);
+  route.held.clear();
+}
+
+/// Fills kGroupSize buckets by weight. Buckets keep their member where it still has a share, so that flows stay.
+std::optional<ForwardingIndex> RouteManager::make_group(
+    const Route& route, const std::vector<std::pair<ForwardingIndex, std::uint32_t>>& members) {
+  std::map<ForwardingIndex, std::uint32_t> share;
+  std::uint64_t total = 0, given = 0;
+  for (const auto& [index, weight] : members) total += weight;
+  for (const auto& [index, weight] : members) {
+    const std::uint64_t end = (given + weight) * kGroupSize / total;
+    share[index] += static_cast<std::uint32_t>(end - given * kGroupSize / total);
+    given += weight;
+  }
+  Forwarding group;
+  group.kind = ForwardingKind::Group;
+  group.group_size = kGroupSize;
+  group.members = std::make_unique<ForwardingIndex[]>(kGroupSize);
+  std::vector<std::uint16_t> empty;
+  const Forwarding* old = route.own_group ? &ip_.forwarding.at(route.forwarding) : nullptr;
+  for (std::uint16_t bucket = 0; bucket < kGroupSize; ++bucket) {
+    const auto kept = old ? share.find(old->members[bucket]) : share.end();
+    if (kept != share.end() && kept->second > 0) {
+      group.members[bucket] = kept->first;
+      --kept->second;
+    } else {
+      empty.push_back(bucket);
+    }
+  }
+  auto next = share.begin();
+  for (const std::uint16_t bucket : empty) {
+    while (next->second == 0) ++next;
+    group.members[bucket] = next->first;
+    --next->second;
+  }
+  if (old) {
+    ip_.forwarding.replace(route.forwarding, std::move(group));
+    return route.forwarding;
+  }
+  return ip_.forwarding.add(std::move(group));
+}
+
+Status RouteManager::set_fib(Table& table, const IpPrefix& prefix, ForwardingIndex target) {
+  return prefix.is_ip6() ? table.fib6.set(prefix.prefix6(), target) : table.fib4.set(prefix.prefix4(), target);
+}
+
+Status RouteManager::install(Table& table, const IpPrefix& prefix, Route& route, RouteSource source,
+                             const Resolved& resolved) {
+  std::vector<AdjacencyPool::Key> held;
+  std::vector<std::pair<ForwardingIndex, std::uint32_t>> members;
+  const auto give_back = [&] {
+    for (const auto& key : held) adjacencies_.release(key);
+  };
+  for (const Member& member : resolved.members) {
+    ForwardingIndex index = direct(member.key.first);
+    if (!member.on_link) {
+      const auto acquired = adjacencies_.acquire(member.key.first, member.key.second);
+      if (!acquired) {
+        give_back();
+        return exhausted("route {}: no forwarding objects are left", prefix.to_string());
+      }
+      held.push_back(member.key);
+      index = *acquired;
+    }
+    members.emplace_back(index, member.weight);
+  }
+  const bool was_group = route.own_group;
+  ForwardingIndex target = resolved.shared;
+  if (members.size() == 1) target = members[0].first;
+  const bool group = members.size() > 1;
+  if (group) {
+    const auto made = make_group(route, members);
+    if (!made) {
+      give_back();
+      return exhausted("route {}: no forwarding objects are left", prefix.to_string());
+    }
+    target = *made;
+  }
+  if (auto status = set_fib(table, prefix, target); !status.ok()) {
+    if (group && !was_group) ip_.forwarding.remove(target);
+    give_back();
+    return status;
+  }
+  // The group that stays must not be freed with what the route held before.
+  if (was_group && group) route.own_group = false;
+  let_go(route);
+  route.forwarding = target;
+  route.own_group = group;
+  route.held = std::move(held);
+  route.active = source;
+  return {};
+}
+
+void RouteManager::uninstall(Table& table, const IpPrefix& prefix, Route& route) {
+  if (prefix.is_ip6()) {
+    table.fib6.remove(prefix.prefix6());
+  } else {
+    table.fib4.remove(prefix.prefix4());
+  }
+  let_go(route);
+  route.active.reset();
+  route.forwarding = ForwardingIndex{};
+}
+
+Status RouteManager::refresh(Table& table, const IpPrefix& prefix, unsigned depth) {
+  const auto it = table.routes.find(prefix);
+  if (it == table.routes.end()) return {};
+  Route& route = it->second;
+  for (const auto& [source, spec] : route.specs) {
+    const Resolved resolved = resolve(table, prefix, spec, depth);
+    if (resolved.live) return install(table, prefix, route, source, resolved);
+  }
+  if (route.active) uninstall(table, prefix, route);
+  return {};
+}
+
+void RouteManager::refresh_dependants(Table& table, const IpPrefix& prefix, unsigned depth) {
+  if (depth >= kMaxDepth) return;
+  std::vector<IpPrefix> dependants;
+  for (auto it = table.trackers.lower_bound(prefix.address); it != table.trackers.end() && prefix.contains(it->first);
+       ++it) {
+    dependants.insert(dependants.end(), it->second.begin(), it->second.end());
+  }
+  for (const IpPrefix& dependant : dependants) {
+    if (dependant == prefix) continue;
+    (void)refresh(table, dependant);  // nothing new can be needed that the first installation did not need
+    refresh_dependants(table, dependant, depth + 1);
+  }
+}
+
+void RouteManager::track(Table& table, const IpPrefix& prefix, const RouteSpec& spec, bool on) {
+  for (const NextHop& hop : spec.next_hops) {
+    if (hop.interface.valid()) {
+      auto& prefixes = by_interface_[hop.interface];
+      if (on) {
+        prefixes.insert({table.id, prefix});
+      } else {
+        // Another source's spec may name the same interface.
+        const auto route = table.routes.find(prefix);
+        std::size_t users = 0;
+        for (const auto& [_, other] : route->second.specs) {
+          users +=
+              static_cast<std::size_t>(std::count_if(other.next_hops.begin(), other.next_hops.end(),
+                                                     [&](const NextHop& h) { return h.interface == hop.interface; }));
+        }
+        if (users <= 1) prefixes.erase({table.id, prefix});
+        if (prefixes.empty()) by_interface_.erase(hop.interface);
+      }
+    } else if (hop.via) {
+      auto& prefixes = table.trackers[*hop.via];
+      if (on) {
+        prefixes.insert(prefix);
+      } else {
+        prefixes.erase(prefix);
+        if (prefixes.empty()) table.trackers.erase(*hop.via);
+      }
+    }
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the functional tests.
+
+    def test_pods_reach_each_other(network, daemon):
+        a, b = network.namespace("a"), network.namespace("b")
+        sluice = daemon(startup=[f"create pod a netns {a.path} address 10.1.0.1", …])
+        a.ping("10.1.0.2")
+        assert sluice.interface("pod/a")["rx_packets"] >= 3
+
+When the test ends, every daemon that it started is checked for leaked buffers and stopped, and must end with status 0
+and without a sanitizer's or assertion's output; then namespaces and folders go.
+"""
+import os
+
+import pytest
+
+from lib.daemon import Daemon
+from lib.net import Network
+
+
+def pytest_collection_modifyitems(items):
+    missing = None
+    if os.geteuid() != 0:
+        missing = "needs root to make network namespaces"
+    elif not os.path.exists("/dev/net/tun"):
+        missing = "needs /dev/net/tun"
+    if missing:
+        for item in items:
+            if "network" in item.fixturenames or "daemon" in item.fixturenames:
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture
+def network():
+    made = Network()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def daemon(network):
+    """daemon(startup=[commands], configuration={…}, namespace=…) starts a sluiced, by default in a namespace "node".
+
+    A test that ends the daemon itself calls its stop() or kill().
+    """
+    running = []
+
+    def start(startup=(), configuration=None, namespace=None, **options):
+        namespace = namespace or network.namespaces.get("node") or network.namespace("node")
+        made = Daemon(namespace, startup, configuration, **options)
+        made.buffers_before = made.buffers_used()
+        running.append(made)
+        return made
+
+    yield start
+    errors = []
+    for made in running:
+        try:
+            if made.process.poll() is None:
+                made.check_leaks(made.buffers_before)
+                made.stop()
+            made.check_log()
+        except AssertionError as error:
+            errors.append(str(error))
+        finally:
+            made.kill()
+            made.print_log()
+            made.remove()
+    assert not errors, "\n".join(errors)
