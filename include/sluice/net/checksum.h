@@ -11,19 +11,24 @@
 
 namespace sluice {
 
-/// Adds n bytes to an unfolded sum, which has room for 16 GiB of them.
+/// Adds n bytes to an unfolded sum, which has room for any that a computer holds.
 inline std::uint64_t checksum_add(std::uint64_t sum, const void* bytes, std::size_t n) noexcept {
   const auto* at = static_cast<const unsigned char*>(bytes);
-  // Halves of 64-bit words never carry out of 64 bits, so the four of a round do not wait for each other.
-  for (; n >= 32; n -= 32, at += 32) {
-    std::uint64_t words[4];
-    std::memcpy(words, at, sizeof words);
-    std::uint64_t low = 0, high = 0;
-    for (const std::uint64_t word : words) {
-      low += word & 0xffffffff;
-      high += word >> 32;
+  if (n >= 48) {
+    // Two sums of 64-bit words with their carries, which do not wait for each other.
+    __extension__ using Wide = unsigned __int128;
+    Wide even = 0, odd = 0;
+    for (; n >= 16; n -= 16, at += 16) {
+      std::uint64_t first, second;
+      std::memcpy(&first, at, 8);
+      std::memcpy(&second, at + 8, 8);
+      even += first;
+      odd += second;
     }
-    sum += low + high;
+    for (const Wide part : {even, odd}) {
+      const auto low = static_cast<std::uint64_t>(part), carries = static_cast<std::uint64_t>(part >> 64);
+      sum += (low & 0xffffffff) + (low >> 32) + carries;
+    }
   }
   for (; n >= 4; n -= 4, at += 4) {
     std::uint32_t word;
