@@ -27,7 +27,7 @@ inline std::uint32_t hash_ports(const Packet& packet, std::size_t offset, std::u
 
 /// Of a packet whose data is at a checked IPv4 header.
 inline std::uint32_t flow_hash4(const Packet& packet) noexcept {
-  const auto* ip = packet.header<Ip4Header>();
+  const auto* ip = reinterpret_cast<const Ip4Header*>(packet.data);
   std::uint64_t addresses;
   std::memcpy(&addresses, &ip->source, sizeof addresses);
   return detail::hash_ports(packet, ip->header_length(), ip->protocol, ip->is_fragment(), crc32c_word(0, addresses));
@@ -36,7 +36,7 @@ inline std::uint32_t flow_hash4(const Packet& packet) noexcept {
 /// Of a packet whose data is at a checked IPv6 header. Extension headers hide the ports; the flow label counts instead
 /// (RFC 6438).
 inline std::uint32_t flow_hash6(const Packet& packet) noexcept {
-  const auto* ip = packet.header<Ip6Header>();
+  const auto* ip = reinterpret_cast<const Ip6Header*>(packet.data);
   std::uint64_t words[4];
   std::memcpy(words, &ip->source, sizeof words);
   std::uint32_t seed = ip->version_class_flow.host() & 0xfffff;

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Local delivery: who takes packets that are addressed to this node. A node that registered an IP protocol gets them
+// at the header behind IP; one that registered a UDP port, behind a checked UDP header; l3_offset and l4_offset are
+// set, fragments put together. What nobody registered is punted to the host.
+#pragma once
+#include <sluice/status.h>
+#include <sluice/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice {
+
+enum class IpFamily : std::uint8_t { Ip4, Ip6 };
+
+/// What the data path reads.
+struct LocalTable {
+  static constexpr std::uint16_t kNobody = 0xffff;
+  struct UdpPort {
+    std::uint16_t port, node;
+  };
+  struct Family {
+    std::array<std::uint16_t, 256> protocol;
+    std::vector<UdpPort> udp;  ///< sorted by port
+    Family() { protocol.fill(kNobody); }
+    std::uint16_t find_udp(std::uint16_t port) const noexcept {
+      const auto it =
+          std::lower_bound(udp.begin(), udp.end(), port, [](const UdpPort& u, std::uint16_t p) { return u.port < p; });
+      return it != udp.end() && it->port == port ? it->node : kNobody;
+    }
+  };
+  Family ip4, ip6;
+  const Family& family(IpFamily f) const { return f == IpFamily::Ip4 ? ip4 : ip6; }
+  Family& family(IpFamily f) { return f == IpFamily::Ip4 ? ip4 : ip6; }
+};
+
+/// Control thread. An error has changed nothing.
+class SLUICE_API LocalDelivery {
+ public:
+  virtual ~LocalDelivery() = default;
+  /// Errors: another node has it (named); ICMP, TCP and UDP as protocols are not given away.
+  virtual Status add_protocol(IpFamily family, std::uint8_t protocol, NodeIndex node) = 0;
+  virtual Status remove_protocol(IpFamily family, std::uint8_t protocol) = 0;
+  virtual Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) = 0;
+  virtual Status remove_udp_port(IpFamily family, std::uint16_t port) = 0;
+};
+
+}  // namespace sluice
