@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "device.h"
+
+#include <sluice/net/checksum.h>
+#include <sluice/net/ethernet.h>
+#include <sluice/net/ip4.h>
+#include <sluice/net/udp.h>
+
+#include <cstring>
+
+namespace sluice::null {
+namespace {
+
+constexpr std::uint16_t kDiscardPort = 9;
+
+MacAddress mac_of(const std::string& name) {
+  const std::uint64_t hash = std::hash<std::string>{}(name);
+  MacAddress mac;
+  mac.bytes[0] = 0x02;
+  for (std::size_t i = 1; i < mac.bytes.size(); ++i) mac.bytes[i] = static_cast<std::uint8_t>(hash >> (8 * i));
+  return mac;
+}
+
+template <class H>
+void append(std::vector<std::byte>& bytes, const H& header) {
+  const auto* at = reinterpret_cast<const std::byte*>(&header);
+  bytes.insert(bytes.end(), at, at + sizeof header);
+}
+
+// UDP over IPv4, without a UDP checksum (RFC 768 allows it), addressed to the interface's own MAC address.
+std::vector<std::byte> packet_of(const Options& options, const MacAddress& mac) {
+  std::vector<std::byte> bytes;
+  if (!options.layer3) {
+    append(bytes, EthernetHeader{mac, MacAddress{{2, 0, 0, 0, 0, 1}}, be16(kEthertypeIp4)});
+  }
+  Ip4Header ip{};
+  ip.version_ihl = 0x45;
+  ip.total_length = be16(static_cast<std::uint16_t>(options.size));
+  ip.ttl = 64;
+  ip.protocol = kIpProtocolUdp;
+  ip.source = Ip4Address(0xc6120001);  // 198.18.0.1, for benchmarks: RFC 2544
+  ip.destination = options.to;
+  ip.checksum.raw = static_cast<std::uint16_t>(~checksum_fold(checksum_add(0, &ip, sizeof ip)));
+  append(bytes, ip);
+  UdpHeader udp{};
+  udp.source = udp.destination = be16(kDiscardPort);
+  udp.length = be16(static_cast<std::uint16_t>(options.size - sizeof ip));
+  append(bytes, udp);
+  bytes.resize(bytes.size() + options.size - sizeof ip - sizeof udp);
+  return bytes;
+}
+
+}  // namespace
+
+NullDevice::NullDevice(const Options& options) : options_(options) {
+  info_.link = options.layer3 ? LinkLayer::Ip : LinkLayer::Ethernet;
+  if (!options.layer3) info_.mac = mac_of(options.name);
+  info_.mtu = 9000;
+  info_.rx_queues = options.source ? 1 : 0;
+  info_.detail = options.source ? "source and sink" : "sink";
+  info_.offloads = {.tx_checksum = true, .tx_tso4 = true, .tx_tso6 = true, .tx_uso = true};
+  if (options.source) source_ = std::make_shared<Source>(packet_of(options, info_.mac), options.rate, options.count);
+}
+
+StatusOr<std::vector<std::unique_ptr<RxQueue>>> NullDevice::open_rx() {
+  std::vector<std::unique_ptr<RxQueue>> queues;
+  if (source_) queues.push_back(std::make_unique<SourceQueue>(source_));
+  return queues;
+}
+
+StatusOr<std::vector<std::unique_ptr<TxQueue>>> NullDevice::open_tx() {
+  std::vector<std::unique_ptr<TxQueue>> queues;
+  queues.push_back(std::make_unique<SinkQueue>());
+  return queues;
+}
+
+Status NullDevice::set_admin_state(bool up) {
+  if (source_) source_->pacer.enable(up);
+  return {};
+}
+
+Status NullDevice::set_mac(const MacAddress& mac) {
+  if (options_.layer3) return failed_precondition("{}: it has no Ethernet header, so no MAC address", options_.name);
+  if (source_) return failed_precondition("{}: the MAC address of a source is in its packets", options_.name);
+  info_.mac = mac;
+  return {};
+}
+
+}  // namespace sluice::null

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service.h"
+
+#include "device.h"
+
+namespace sluice::null {
+
+void Service::offer(Api& api) { api.service("sluice.null.Null").unary("Create", this, &Service::create); }
+
+Status Service::create(const Interface& request, Done& done, CallContext& call) {
+  Options options{.name = request.name(), .source = request.source(), .layer3 = request.layer3()};
+  const auto to = Ip4Address::parse(request.to());
+  if (!to.ok()) return to.status();
+  options.to = *to;
+  options.size = request.size();
+  options.rate = request.rate();
+  options.count = request.count();
+  if (const InterfaceEntry* entry = context_.interfaces().find(request.name())) {
+    const auto* present = dynamic_cast<const NullDevice*>(entry->device);
+    if (!present) return exists("interface {} exists and belongs to driver {}", request.name(), entry->driver);
+    if (present->options() != options) return exists("interface {} exists with other options", request.name());
+    done.set_unchanged(true);
+    return {};
+  }
+  if (call.dry_run()) return {};
+  return context_.interfaces().create(request.name(), std::make_unique<NullDevice>(options)).status();
+}
+
+}  // namespace sluice::null
