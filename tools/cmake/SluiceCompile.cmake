@@ -8,8 +8,11 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
 add_library(sluice_compile INTERFACE)
-target_compile_options(sluice_compile INTERFACE -Wall -Wextra -Werror -Wno-unknown-pragmas -Wno-missing-field-initializers
+target_compile_options(sluice_compile INTERFACE -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers
                        -fno-strict-aliasing)
+if(NOT SLUICE_OUT_OF_TREE)
+  target_compile_options(sluice_compile INTERFACE -Werror)
+endif()
 if(SLUICE_ISA STREQUAL "native")
   target_compile_options(sluice_compile INTERFACE -march=native)
 else()
@@ -28,8 +31,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(sluice_compile INTERFACE SLUICE_DEBUG=1)
 endif()
 target_compile_definitions(sluice_compile INTERFACE SLUICE_ISA_NAME="${SLUICE_ISA}" ASIO_STANDALONE)
-target_include_directories(sluice_compile INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
-                           $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/proto>)
+target_include_directories(sluice_compile INTERFACE ${SLUICE_INCLUDE_DIR} ${CMAKE_BINARY_DIR}/proto)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   find_program(SLUICE_LLD ld.lld-19)
   if(SLUICE_LLD)

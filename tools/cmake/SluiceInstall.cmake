@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# Where things go: cmake --install, find_package(sluice) for plugins out of the tree, and the two .deb packages.
+include(CMakePackageConfigHelpers)
+
+foreach(program sluiced sluicectl)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sluice)
+  endif()
+endforeach()
+install(TARGETS sluice LIBRARY DESTINATION ${SLUICE_MODULE_DIR} COMPONENT sluice)
+install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT sluice OPTIONAL)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT sluice)
+
+install(CODE "set(SLUICE_BINARY_DIR ${CMAKE_BINARY_DIR})" COMPONENT sluice)
+install(SCRIPT tools/packaging/install_configuration.cmake COMPONENT sluice)
+
+# For authors of plugins.
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+install(FILES ${CMAKE_BINARY_DIR}/proto/sluice/options.pb.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice COMPONENT dev)
+configure_package_config_file(tools/cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake
+                              INSTALL_DESTINATION ${package_folder}
+                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR SLUICE_MODULE_DIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/sluiceConfig.cmake ${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake
+              tools/cmake/SluiceCompile.cmake tools/cmake/SluiceDependencies.cmake tools/cmake/SluiceHeaders.cmake
+              tools/cmake/SluiceLeaf.cmake tools/cmake/SluiceProto.cmake tools/cmake/embed_descriptor.cmake
+        DESTINATION ${package_folder} COMPONENT dev)
+
+# cpack --config build/release/CPackConfig.cmake makes sluice and sluice-dev.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME sluice)
+set(CPACK_PACKAGE_CONTACT "Sluice maintainers <maintainers@sluice.invalid>")
+set(CPACK_PACKAGE_HOMEPAGE_URL "")
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_COMPONENTS_ALL sluice dev)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_SLUICE_PACKAGE_NAME sluice)
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME sluice-dev)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_COMPONENT_SLUICE_DESCRIPTION "user-space packet dataplane for Linux nodes
+ sluiced forwards packets between network cards, pods and the host;
+ sluicectl shows every step that a packet takes.")
+set(CPACK_COMPONENT_DEV_DESCRIPTION "user-space packet dataplane, for authors of plugins
+ Headers and CMake functions for plugins and drivers of sluiced.")
+set(CPACK_DEBIAN_SLUICE_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR}/lib/sluice)
+set(CPACK_DEBIAN_SLUICE_PACKAGE_RECOMMENDS iproute2)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "sluice (= ${PROJECT_VERSION}), libprotobuf-dev, protobuf-compiler, libabsl-dev, \
+libasio-dev, libspdlog-dev, liburcu-dev, pkg-config, cmake (>= 3.25)")
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_SLUICE_PACKAGE_CONTROL_EXTRA
+    "${CMAKE_SOURCE_DIR}/tools/packaging/postinst;${CMAKE_SOURCE_DIR}/tools/packaging/prerm;\
+${CMAKE_SOURCE_DIR}/tools/packaging/postrm;${CMAKE_SOURCE_DIR}/tools/packaging/conffiles")
+set(CPACK_DEBIAN_SLUICE_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
