@@ -59,7 +59,8 @@ class Daemon:
 
     def write_configuration(self, startup, configuration):
         (self.folder / "run").mkdir(exist_ok=True)
-        settings = {"run": str(self.folder / "run"), "buffers": 16384, "hugepages": False, "workers": 1,
+        settings = {"workers": {"count": 1}, "buffers": {"count": 16384, "hugepages": False},
+                    "sockets": {"api": str(self.socket), "read-only": str(self.folder / "run/ro.sock")},
                     **configuration, "startup": list(startup)}
         self.configuration.write_text(yaml.safe_dump(settings, sort_keys=False))
 
@@ -67,7 +68,7 @@ class Daemon:
         """Starts (again) with the same configuration, and waits until it is ready."""
         notify = self.folder / "notify"
         notify.unlink(missing_ok=True)
-        words = [program("sluiced"), *self.arguments, self.configuration]
+        words = [program("sluiced"), "--config", self.configuration, *self.arguments]
         if self.namespace:
             words = self.namespace.command(*words)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:

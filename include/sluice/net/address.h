@@ -4,6 +4,7 @@
 #pragma once
 #include <sluice/net/endian.h>
 #include <sluice/status.h>
+#include <sluice/types.h>
 
 #include <array>
 #include <compare>
@@ -17,7 +18,7 @@
 
 namespace sluice {
 
-struct MacAddress {
+struct SLUICE_API MacAddress {
   std::array<std::uint8_t, 6> bytes{};
 
   /// "02:00:00:00:00:01"; "02::1" is short for it. Errors say what is allowed.
@@ -29,7 +30,7 @@ struct MacAddress {
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 
-struct Ip4Address {
+struct SLUICE_API Ip4Address {
   static constexpr unsigned kBits = 32;
   std::array<std::uint8_t, 4> bytes{};
 
@@ -59,7 +60,7 @@ struct Ip4Address {
   friend constexpr auto operator<=>(const Ip4Address&, const Ip4Address&) = default;
 };
 
-struct Ip6Address {
+struct SLUICE_API Ip6Address {
   static constexpr unsigned kBits = 128;
   std::array<std::uint8_t, 16> bytes{};
 
@@ -103,7 +104,7 @@ struct Ip6Address {
 static_assert(sizeof(MacAddress) == 6 && sizeof(Ip4Address) == 4 && sizeof(Ip6Address) == 16);
 
 /// An address of either family.
-class IpAddress {
+class SLUICE_API IpAddress {
  public:
   constexpr IpAddress() = default;
   constexpr IpAddress(Ip4Address a) : is_ip6_(false) {  // NOLINT(google-explicit-constructor)
@@ -142,7 +143,7 @@ class IpAddress {
 
 /// An address and how many of its bits count; the others are zero.
 template <class Address>
-struct Prefix {
+struct SLUICE_API Prefix {
   Address address{};
   std::uint8_t length = 0;
 
