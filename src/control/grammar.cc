@@ -53,6 +53,15 @@ Message& holder(Message& request, const std::vector<const FieldDescriptor*>& pat
   return *message;
 }
 
+/// The field of a value or flag, or the one that a clause's word leads to.
+const FieldDescriptor* about(const Matcher::Edge& edge) {
+  if (!edge.item->path.empty()) return &edge.item->field();
+  const auto& frame = edge.after.frames.back();
+  if (edge.after.frames.size() == 1 || frame.position >= frame.sequence->fixed.size()) return nullptr;
+  const auto& next = frame.sequence->fixed[frame.position];
+  return next.path.empty() ? nullptr : &next.field();
+}
+
 /// Turns what a thread has read into messages.
 class Builder {
  public:
@@ -184,9 +193,8 @@ Expectations Grammar::expect(std::string_view line, const ParseOptions& options)
   bool several = false;
   for (const auto& edge : matcher.edges()) {
     const bool word = edge.item->kind != Item::Kind::Field;
-    result.expected.push_back({.word = word ? edge.item->word : std::string(),
-                               .field = edge.item->path.empty() ? nullptr : &edge.item->field(),
-                               .form = edge.after.form});
+    result.expected.push_back(
+        {.word = word ? edge.item->word : std::string(), .field = about(edge), .form = edge.after.form});
     several |= method && method != edge.after.form->method;
     method = edge.after.form->method;
   }

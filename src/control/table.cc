@@ -130,7 +130,9 @@ void TableView::add(const Message& message) {
   bool match = verbs_.match().empty();
   for (const auto& column : columns_) {
     row.cells.push_back(field_text(message, *column.field, false));
-    match = match || matches(verbs_.match(), row.cells.back());
+  }
+  for (int i = 0; !match && i < message.GetDescriptor()->field_count(); ++i) {
+    match = matches(verbs_.match(), field_text(message, *message.GetDescriptor()->field(i), false));
   }
   if (!match) return;
   any_ = true;

@@ -65,14 +65,19 @@ int main(int argc, char** argv) {
   app.add_flag("--json,-j", arguments.settings.json, "print replies as JSON");
   app.add_flag("--dry-run,-n", arguments.settings.dry_run, "say what would be done, change nothing");
   app.add_flag("--generate-docs", arguments.docs, "print the command reference in Markdown");
-  app.add_option("command", arguments.words, "a command, as in: sluicectl show interface");
   app.prefix_command();
-  app.footer("Exit status: 0 done or unchanged, 1 refused and nothing changed, 2 syntax, 3 daemon unreachable.");
+  app.footer(
+      "A command stands behind the options: sluicectl --json show interface\nExit status: 0 done or unchanged, 1 "
+      "refused and nothing changed, 2 syntax, 3 daemon unreachable.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : ctl::kSyntax;
   }
-  for (auto& word : app.remaining()) arguments.words.push_back(word);
+  arguments.words = app.remaining();
+  if (!arguments.words.empty() && arguments.words.front().starts_with('-')) {
+    fmt::print(stderr, "sluicectl: {}: no such option; --help lists them\n", arguments.words.front());
+    return ctl::kSyntax;
+  }
   return run(arguments);
 }
