@@ -9,7 +9,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -50,6 +52,17 @@ struct RouteEntry {
   ForwardingIndex forwarding;  ///< what the FIB leads to
 };
 
+/// One way that a forwarding object offers: itself, or a member of a Group.
+struct ForwardingPath {
+  ForwardingIndex index;
+  ForwardingKind kind = ForwardingKind::NoRoute;
+  InterfaceIndex interface;
+  IpAddress next_hop;                 ///< unspecified when the destination itself is on the link
+  std::vector<std::uint8_t> rewrite;  ///< the link-layer header, once it is known
+  std::uint32_t mtu = 0;              ///< layer 3; 0: the interface's
+  std::uint32_t buckets = 1, of = 1;  ///< its share of the flows
+};
+
 class SLUICE_API Routes {
  public:
   static constexpr std::uint32_t kMaxWeight = 100;
@@ -65,6 +78,9 @@ class SLUICE_API Routes {
   /// than kMaxNextHops next hops; a next hop of the other family, or one that is this node's own address; no room.
   virtual StatusOr<bool> add(std::uint32_t table, const IpPrefix& prefix, RouteSource source,
                              const RouteSpec& spec) = 0;
+  /// What add() would return, and nothing is changed.
+  virtual StatusOr<bool> would_add(std::uint32_t table, const IpPrefix& prefix, RouteSource source,
+                                   const RouteSpec& spec) const = 0;
   /// Adds or replaces.
   virtual StatusOr<bool> set(std::uint32_t table, const IpPrefix& prefix, RouteSource source,
                              const RouteSpec& spec) = 0;
@@ -81,6 +97,10 @@ class SLUICE_API Routes {
   virtual std::size_t size(std::uint32_t table, bool ip6) const = 0;
   /// A forwarding object in words: "via 10.0.0.1 eth0", "blackhole", "local" …
   virtual std::string describe(ForwardingIndex forwarding) const = 0;
+  /// Where it sends packets; members of a Group in the order of their indices.
+  virtual std::vector<ForwardingPath> paths(ForwardingIndex forwarding) const = 0;
+  /// What each source wants for this prefix, the preferred first.
+  virtual std::vector<std::pair<RouteSource, RouteSpec>> wanted(std::uint32_t table, const IpPrefix& prefix) const = 0;
 
   // The neighbour manager's.
   virtual void complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) = 0;

@@ -6,6 +6,8 @@
 namespace sluice {
 namespace {
 
+constexpr std::uint32_t kTables = FibTables<Ip4Address>::kCapacity;
+
 std::string describe_spec(const RouteSpec& spec, const Interfaces& interfaces) {
   if (spec.kind != RouteKind::Forward) return std::string(to_string(spec.kind));
   std::string text;
@@ -74,8 +76,7 @@ RouteManager::Table* RouteManager::find_table(std::uint32_t id) const {
 
 StatusOr<TableIndex> RouteManager::table(std::uint32_t id) {
   if (const Table* known = find_table(id)) return known->slot;
-  constexpr std::uint32_t kCapacity = FibTables<Ip4Address>::kCapacity;
-  if (tables_.size() == kCapacity) return exhausted("table {}: there are {} tables, the most", id, kCapacity);
+  if (tables_.size() == kTables) return exhausted("table {}: there are {} tables, the most", id, kTables);
   auto made = std::make_unique<Table>(ip_.nodes4, ip_.nodes6);
   made->id = id;
   made->slot = TableIndex{static_cast<std::uint32_t>(tables_.size())};
@@ -90,7 +91,7 @@ std::vector<std::uint32_t> RouteManager::tables() const {
   return ids;
 }
 
-Status RouteManager::check(const Table& table, const IpPrefix& prefix, const RouteSpec& spec) const {
+Status RouteManager::check(const Table* table, const IpPrefix& prefix, const RouteSpec& spec) const {
   if (spec.kind != RouteKind::Forward) {
     if (!spec.next_hops.empty())
       return refused("route {}: {} takes no next hops", prefix.to_string(), to_string(spec.kind));
@@ -120,17 +121,19 @@ Status RouteManager::check(const Table& table, const IpPrefix& prefix, const Rou
       return refused("route {}: next hop {} is link-local; say on which interface", prefix.to_string(),
                      hop.via->to_string());
     }
-    const auto own = table.routes.find(IpPrefix::host(*hop.via));
-    if (own != table.routes.end() && own->second.active == RouteSource::Local) {
+    if (!table) continue;
+    const auto own = table->routes.find(IpPrefix::host(*hop.via));
+    if (own != table->routes.end() && own->second.active == RouteSource::Local) {
       return refused("route {}: next hop {} is this node's own address", prefix.to_string(), hop.via->to_string());
     }
   }
   return {};
 }
 
-StatusOr<bool> RouteManager::add(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
-                                 const RouteSpec& spec) {
-  if (const Table* t = find_table(table_id)) {
+StatusOr<bool> RouteManager::would_add(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
+                                       const RouteSpec& spec) const {
+  const Table* t = find_table(table_id);
+  if (t) {
     if (const auto it = t->routes.find(prefix); it != t->routes.end()) {
       if (const auto same = it->second.specs.find(source); same != it->second.specs.end()) {
         if (same->second == spec) return false;
@@ -139,15 +142,24 @@ StatusOr<bool> RouteManager::add(std::uint32_t table_id, const IpPrefix& prefix,
       }
     }
   }
+  if (!t && tables_.size() == kTables) return exhausted("table {}: there are {} tables, the most", table_id, kTables);
+  if (auto status = check(t, prefix, spec); !status.ok()) return status;
+  return true;
+}
+
+StatusOr<bool> RouteManager::add(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
+                                 const RouteSpec& spec) {
+  const auto would = would_add(table_id, prefix, source, spec);
+  if (!would.ok() || !*would) return would;
   return set(table_id, prefix, source, spec);
 }
 
 StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source,
                                  const RouteSpec& spec) {
+  if (auto status = check(find_table(table_id), prefix, spec); !status.ok()) return status;
   const auto slot = table(table_id);
   if (!slot.ok()) return slot.status();
   Table& t = *find_table(table_id);
-  if (auto status = check(t, prefix, spec); !status.ok()) return status;
   const bool is_new = !t.routes.contains(prefix);
   Route& route = t.routes[prefix];
   std::optional<RouteSpec> before;
@@ -189,60 +201,6 @@ bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteS
   }
   if (source != RouteSource::Neighbor) refresh_dependants(*t, prefix, 0);
   return true;
-}
-
-RouteEntry RouteManager::entry_of(const IpPrefix& prefix, const Route& route) const {
-  const auto best = route.active ? route.specs.find(*route.active) : route.specs.begin();
-  return {prefix, best->first, best->second, route.active.has_value(), route.forwarding};
-}
-
-std::optional<RouteEntry> RouteManager::find(std::uint32_t table_id, const IpPrefix& prefix) const {
-  const Table* t = find_table(table_id);
-  const auto it = t ? t->routes.find(prefix) : decltype(t->routes.find(prefix)){};
-  if (!t || it == t->routes.end()) return std::nullopt;
-  return entry_of(prefix, it->second);
-}
-
-std::optional<RouteEntry> RouteManager::lookup(std::uint32_t table_id, const IpAddress& address) const {
-  const Table* t = find_table(table_id);
-  const auto* found = t ? covering(*t, address, true) : nullptr;
-  if (!found) return std::nullopt;
-  return entry_of(found->first, found->second);
-}
-
-std::optional<RouteEntry> RouteManager::next(std::uint32_t table_id, bool ip6,
-                                             const std::optional<IpPrefix>& after) const {
-  const Table* t = find_table(table_id);
-  if (!t) return std::nullopt;
-  const IpPrefix first = ip6 ? IpPrefix(Prefix6{}) : IpPrefix(Prefix4{});
-  const auto it = after ? t->routes.upper_bound(*after) : t->routes.lower_bound(first);
-  if (it == t->routes.end() || it->first.is_ip6() != ip6) return std::nullopt;
-  return entry_of(it->first, it->second);
-}
-
-std::size_t RouteManager::size(std::uint32_t table_id, bool ip6) const {
-  const Table* t = find_table(table_id);
-  return t ? t->count[ip6] : 0;
-}
-
-std::string RouteManager::describe(ForwardingIndex index) const {
-  if (!index.valid()) return "nothing";
-  const Forwarding& f = ip_.forwarding.at(index);
-  const auto on = [&] { return interfaces_.name(f.interface); };
-  switch (f.kind) {
-    case ForwardingKind::NoRoute: return "no-route";
-    case ForwardingKind::Blackhole: return "blackhole";
-    case ForwardingKind::Unreachable: return "unreachable";
-    case ForwardingKind::Prohibit: return "prohibit";
-    case ForwardingKind::Local: return "local";
-    case ForwardingKind::Connected: return "connected " + on();
-    case ForwardingKind::Incomplete: return fmt::format("via {} {} (resolving)", f.next_hop.to_string(), on());
-    case ForwardingKind::Adjacency:
-      if (f.next_hop.is_unspecified()) return "link " + on();
-      return fmt::format("via {} {}", f.next_hop.to_string(), on());
-    case ForwardingKind::Group: return fmt::format("group of {} buckets", f.group_size);
-  }
-  return "";
 }
 
 }  // namespace sluice

@@ -24,6 +24,8 @@ class RouteManager final : public Routes {
   StatusOr<TableIndex> table(std::uint32_t id) override;
   std::vector<std::uint32_t> tables() const override;
   StatusOr<bool> add(std::uint32_t table, const IpPrefix& prefix, RouteSource source, const RouteSpec& spec) override;
+  StatusOr<bool> would_add(std::uint32_t table, const IpPrefix& prefix, RouteSource source,
+                           const RouteSpec& spec) const override;
   StatusOr<bool> set(std::uint32_t table, const IpPrefix& prefix, RouteSource source, const RouteSpec& spec) override;
   bool remove(std::uint32_t table, const IpPrefix& prefix, RouteSource source) override;
   std::optional<RouteEntry> find(std::uint32_t table, const IpPrefix& prefix) const override;
@@ -31,6 +33,8 @@ class RouteManager final : public Routes {
   std::optional<RouteEntry> next(std::uint32_t table, bool ip6, const std::optional<IpPrefix>& after) const override;
   std::size_t size(std::uint32_t table, bool ip6) const override;
   std::string describe(ForwardingIndex forwarding) const override;
+  std::vector<ForwardingPath> paths(ForwardingIndex forwarding) const override;
+  std::vector<std::pair<RouteSource, RouteSpec>> wanted(std::uint32_t table, const IpPrefix& prefix) const override;
   void complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) override;
   void fail_neighbor(InterfaceIndex interface, const IpAddress& address) override;
   void forget_neighbor(InterfaceIndex interface, const IpAddress& address) override;
@@ -88,8 +92,8 @@ class RouteManager final : public Routes {
   Status set_fib(Table& table, const IpPrefix& prefix, ForwardingIndex target);
   void track(Table& table, const IpPrefix& prefix, const RouteSpec& spec, bool on);
 
-  // route_manager.cc
-  Status check(const Table& table, const IpPrefix& prefix, const RouteSpec& spec) const;
+  // route_manager.cc, route_queries.cc
+  Status check(const Table* table, const IpPrefix& prefix, const RouteSpec& spec) const;
   Table* find_table(std::uint32_t id) const;
   RouteEntry entry_of(const IpPrefix& prefix, const Route& route) const;
 
