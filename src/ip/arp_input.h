@@ -5,6 +5,7 @@
 #include "ip/neighbor_messages.h"
 #include "ip/state.h"
 #include "ip/token_bucket.h"
+#include "sluice/kernels/chain_length.h"
 #include "sluice/net/arp.h"
 #include "sluice/net/ethernet.h"
 #include "sluice/node.h"
@@ -96,7 +97,6 @@ struct ArpInput {
     return Hold;
   }
 
-  // Nothing waits here: what was heard is given back at once.
  private:
   using AddressConflict = sluice::AddressConflict;
 
@@ -107,8 +107,7 @@ struct ArpInput {
     arp.target = arp.sender;
     arp.sender_mac = in.mac;
     arp.sender = ours;
-    packet.length = sizeof(ArpHeader);
-    packet.chain_length = sizeof(ArpHeader) + (packet.next_segment ? packet.chain_length - packet.length : 0);
+    cut_chain(packet, sizeof(ArpHeader), worker);  // padding
     packet.push(sizeof(EthernetHeader));
     *packet.header<EthernetHeader>() = {arp.target_mac, in.mac, be16(kEthertypeArp)};
     packet.l2_offset = packet.offset();

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ip/neighbor_manager.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+std::string_view to_string(NeighborState state) {
+  switch (state) {
+    case NeighborState::Incomplete: return "incomplete";
+    case NeighborState::Reachable: return "reachable";
+    case NeighborState::Probe: return "probe";
+    case NeighborState::Failed: return "failed";
+    case NeighborState::Permanent: return "permanent";
+  }
+  return "?";
+}
+
+NeighborManager::NeighborManager(IpState& state, Routes& routes, Interfaces& interfaces, Send send,
+                                 std::function<void()> released, Options options)
+    : state_(state),
+      routes_(routes),
+      interfaces_(interfaces),
+      send_(std::move(send)),
+      released_(std::move(released)),
+      options_(options) {
+  interfaces_.listen([this](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress*) {
+    if (event == Interfaces::Event::Deleted) interface_gone(entry.index);
+  });
+}
+
+// In a subnet of one of the interface's own addresses.
+bool NeighborManager::on_link(InterfaceIndex interface, const IpAddress& address) const {
+  if (address.is_ip6() && address.is_link_local()) return true;
+  const InterfaceEntry* entry = interfaces_.find(interface);
+  if (!entry) return false;
+  return std::any_of(entry->addresses.begin(), entry->addresses.end(), [&](const InterfaceAddress& own) {
+    return own.address.is_ip6() == address.is_ip6() &&
+           IpPrefix::of(own.address, own.length) == IpPrefix::of(address, own.length);
+  });
+}
+
+void NeighborManager::wanted(const NeighborWanted& message) {
+  const Key key(message.interface, message.address);
+  if (neighbors_.contains(key)) return;  // it is being asked for, or has just answered
+  if (!interfaces_.find(message.interface)) return;
+  if (neighbors_.size() >= options_.max_entries) {
+    ++counters_.table_full;
+    return;
+  }
+  Neighbor& neighbor = neighbors_[key];
+  neighbor.heard = now_;
+  ask(key, neighbor, false);
+}
+
+void NeighborManager::seen(const NeighborSeen& message) {
+  learn_host(message);
+  const Key key(message.interface, message.address);
+  auto it = neighbors_.find(key);
+  if (it == neighbors_.end()) {
+    // RFC 826 and RFC 4861 section 7.2.3: who asks for us will be talked to.
+    if (!message.asked_us || !message.has_mac || !on_link(message.interface, message.address)) return;
+    if (neighbors_.size() >= options_.max_entries) {
+      ++counters_.table_full;
+      return;
+    }
+    it = neighbors_.emplace(key, Neighbor{}).first;
+    return reached(key, it->second, message.mac);
+  }
+  Neighbor& neighbor = it->second;
+  if (neighbor.state == NeighborState::Permanent) return;
+  if (!message.has_mac && neighbor.mac.is_zero()) return;
+  const MacAddress mac = message.has_mac ? message.mac : neighbor.mac;
+  const bool known = neighbor.state == NeighborState::Reachable || neighbor.state == NeighborState::Probe;
+  if (known && mac != neighbor.mac) {
+    // RFC 4861 section 7.2.5: without the override flag a different address only makes us ask.
+    if (!message.overrides) {
+      neighbor.state = NeighborState::Probe;
+      neighbor.asked = 0;
+      ask(key, neighbor, true);
+      return;
+    }
+    ++counters_.moved;
+  }
+  reached(key, neighbor, mac);
+}
+
+void NeighborManager::reached(const Key& key, Neighbor& neighbor, const MacAddress& mac) {
+  const bool waiting = neighbor.state == NeighborState::Incomplete || neighbor.state == NeighborState::Failed;
+  const bool changed = waiting || neighbor.mac != mac;
+  neighbor.state = NeighborState::Reachable;
+  neighbor.mac = mac;
+  neighbor.heard = now_;
+  neighbor.asked = 0;
+  neighbor.deadline = now_ + options_.reachable;
+  if (!changed) return;
+  routes_.complete_neighbor(key.first, key.second, mac);
+  released_();
+}
+
+void NeighborManager::ask(const Key& key, Neighbor& neighbor, bool directly) {
+  ++neighbor.asked;
+  neighbor.deadline = now_ + options_.retransmit;
+  const InterfaceEntry* entry = interfaces_.find(key.first);
+  if (!entry || !entry->admin_up || entry->link != LinkLayer::Ethernet) return;
+  const AddressTable& own = state_.addresses.get();
+  ++counters_.solicits;
+  if (key.second.is_ip4()) {
+    const Ip4Address target = key.second.ip4();
+    send_(key.first, arp_request(entry->mac, own.source_for(key.first, target), target,
+                                 directly ? neighbor.mac : MacAddress::broadcast()));
+    return;
+  }
+  const Ip6Address target = key.second.ip6();
+  Ip6Address source = own.source_for(key.first, target);
+  if (source.is_unspecified()) source = link_local_of(entry->mac);
+  send_(key.first, directly ? neighbor_solicitation(entry->mac, source, target, neighbor.mac)
+                            : neighbor_solicitation(entry->mac, source, target));
+}
+
+void NeighborManager::tick(Ms now) {
+  now_ = now;
+  for (auto it = neighbors_.begin(); it != neighbors_.end();) {
+    Neighbor& neighbor = it->second;
+    const bool due = neighbor.state != NeighborState::Permanent && now_ >= neighbor.deadline;
+    it = !due || expire(it->first, neighbor) ? std::next(it) : neighbors_.erase(it);
+  }
+}
+
+bool NeighborManager::expire(const Key& key, Neighbor& neighbor) {
+  switch (neighbor.state) {
+    case NeighborState::Incomplete:
+      if (neighbor.asked < options_.solicits) {
+        ask(key, neighbor, false);
+        return true;
+      }
+      neighbor.state = NeighborState::Failed;
+      neighbor.deadline = now_ + options_.failed;
+      ++counters_.failed;
+      routes_.fail_neighbor(key.first, key.second);
+      released_();
+      return true;
+    case NeighborState::Reachable:
+      neighbor.state = NeighborState::Probe;
+      neighbor.asked = 0;
+      [[fallthrough]];
+    case NeighborState::Probe:
+      if (neighbor.asked < options_.solicits) {
+        ask(key, neighbor, true);
+        return true;
+      }
+      // The next packet asks for it anew.
+      routes_.forget_neighbor(key.first, key.second);
+      return false;
+    case NeighborState::Failed: routes_.forget_neighbor(key.first, key.second); return false;
+    case NeighborState::Permanent: return true;
+  }
+  return true;
+}
+
+StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const IpAddress& address,
+                                              const MacAddress& mac) {
+  const InterfaceEntry* entry = interfaces_.find(interface);
+  if (!entry) return not_found("no such interface");
+  if (entry->link != LinkLayer::Ethernet) {
+    return failed_precondition("interface {} has no link layer, so it has no neighbours to resolve", entry->name);
+  }
+  if (address.is_multicast() || address.is_unspecified() || mac.is_multicast() || mac.is_zero()) {
+    return refused("neighbor {} at {}: both must be unicast addresses", address.to_string(), mac.to_string());
+  }
+  const Key key(interface, address);
+  const auto it = neighbors_.find(key);
+  if (it != neighbors_.end() && it->second.state == NeighborState::Permanent && it->second.mac == mac) return false;
+  if (it == neighbors_.end() && neighbors_.size() >= options_.max_entries) {
+    return exhausted("neighbor {}: the table holds {} entries, the most", address.to_string(), options_.max_entries);
+  }
+  Neighbor& neighbor = neighbors_[key];
+  neighbor.state = NeighborState::Permanent;
+  neighbor.mac = mac;
+  neighbor.heard = now_;
+  routes_.complete_neighbor(interface, address, mac);
+  released_();
+  return true;
+}
+
+bool NeighborManager::remove(InterfaceIndex interface, const IpAddress& address) {
+  if (neighbors_.erase({interface, address}) == 0) return false;
+  routes_.forget_neighbor(interface, address);
+  return true;
+}
+
+void NeighborManager::interface_gone(InterfaceIndex interface) {
+  for (auto it = neighbors_.lower_bound({interface, IpAddress{}}); it != neighbors_.end();) {
+    if (it->first.first != interface) break;
+    routes_.forget_neighbor(interface, it->first.second);
+    it = neighbors_.erase(it);
+  }
+  if (state_.punt.get().interface == interface) state_.punt.publish(std::make_unique<const PuntTarget>());
+}
+
+// The other end of a host tap is whoever speaks there.
+void NeighborManager::learn_host(const NeighborSeen& message) {
+  const PuntTarget& target = state_.punt.get();
+  if (target.interface != message.interface || !message.has_mac) return;
+  if (target.knows_host && target.host == message.mac) return;
+  state_.punt.update([&](PuntTarget& next) {
+    next.knows_host = true;
+    next.host = message.mac;
+  });
+}
+
+std::vector<NeighborEntry> NeighborManager::list() const {
+  std::vector<NeighborEntry> entries;
+  entries.reserve(neighbors_.size());
+  for (const auto& [key, neighbor] : neighbors_) {
+    entries.push_back({key.first, key.second, neighbor.state, neighbor.mac, now_ - neighbor.heard});
+  }
+  return entries;
+}
+
+}  // namespace sluice
