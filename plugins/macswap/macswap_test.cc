@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "macswap.h"
-
 #include "sluice/testing/node_test.h"
 #include "sluice/testing/packet_builder.h"
 
