@@ -30,6 +30,11 @@ Status Daemon::add_plugins() {
   auto plugins = load_plugins(options_.plugin_folder, options_.plugins);
   if (!plugins.ok()) return plugins.status();
   plugins_ = std::move(*plugins);
+  for (const auto& path : options_.extra_plugins) {
+    auto plugin = load_plugin(path);
+    if (!plugin.ok()) return plugin.status();
+    plugins_.push_back(std::move(*plugin));
+  }
   for (const LoadedPlugin& plugin : plugins_) {
     registry_->set_plugin(plugin.name);
     plugin.descriptor->init(*registry_);

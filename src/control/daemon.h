@@ -20,6 +20,7 @@ struct DaemonOptions {
   DataplaneOptions dataplane;
   std::filesystem::path plugin_folder;
   std::vector<std::string> plugins;  ///< empty: all in the folder
+  std::vector<std::filesystem::path> extra_plugins;  ///< files
   bool unprivileged = false;
 };
 

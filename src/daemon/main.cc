@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// sluiced: the node daemon.
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "control/api_server.h"
+#include "control/configuration.h"
+#include "control/daemon.h"
+#include "control/meta_service.h"
+#include "control/process.h"
+#include "control/startup.h"
+#include "sluice/clock.h"
+#include "sluice/log.h"
+
+namespace {
+
+using namespace sluice;
+
+constexpr int kRefused = 1;
+
+struct Arguments {
+  std::string config = "/etc/sluice/sluiced.yaml";
+  std::string check;
+  std::string plugin_path;
+  std::vector<std::string> plugins;
+  bool graph = false;
+  bool unprivileged = false;
+};
+
+int fail(const Status& status) {
+  std::fprintf(stderr, "sluiced: %s\n", text(status).c_str());
+  return kRefused;
+}
+
+DaemonOptions options_of(const Configuration& c, const Arguments& arguments) {
+  DaemonOptions options;
+  options.dataplane = {c.workers, c.cpus, {c.buffers, c.hugepages && !arguments.unprivileged}};
+  options.plugin_folder = !arguments.plugin_path.empty() ? std::filesystem::path(arguments.plugin_path)
+                          : !c.plugin_path.empty()       ? std::filesystem::path(c.plugin_path)
+                                                         : default_plugin_folder();
+  options.plugins = c.plugins;
+  options.extra_plugins = {arguments.plugins.begin(), arguments.plugins.end()};
+  options.unprivileged = arguments.unprivileged;
+  return options;
+}
+
+/// What builds a daemon without touching the host: for --check and --graph.
+StatusOr<std::unique_ptr<Daemon>> dry_daemon(const Configuration& c, const Arguments& arguments) {
+  DaemonOptions options = options_of(c, arguments);
+  options.dataplane = {1, {}, {1024, false}};
+  return Daemon::create(options);
+}
+
+int check(const Arguments& arguments) {
+  const auto configuration = Configuration::load(arguments.check);
+  if (!configuration.ok()) return fail(configuration.status());
+  auto daemon = dry_daemon(*configuration, arguments);
+  if (!daemon.ok()) return fail(daemon.status());
+  const control::Dispatcher dispatcher((*daemon)->api());
+  control::Startup startup(dispatcher);
+  if (auto status = startup.check(configuration->startup); !status.ok()) return fail(status);
+  std::printf("%s: ok, %zu startup commands\n", arguments.check.c_str(), configuration->startup.size());
+  return 0;
+}
+
+int print_graph(const Arguments& arguments) {
+  auto daemon = dry_daemon({}, arguments);
+  if (!daemon.ok()) return fail(daemon.status());
+  std::fputs(runtime::graph_as_dot((*daemon)->dataplane().graph()).c_str(), stdout);
+  return 0;
+}
+
+Status make_socket_folder(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return unavailable("{}: {}; give another folder under sockets:", folder.string(), error.message());
+  return {};
+}
+
+void say_started(const Configuration& c, Daemon& daemon) {
+  std::string cores, plugins;
+  for (const auto& worker : daemon.dataplane().workers()) {
+    cores += (cores.empty() ? "" : ",") + (worker->cpu() ? std::to_string(*worker->cpu()) : std::string("any"));
+  }
+  for (const auto& plugin : daemon.plugins()) plugins += (plugins.empty() ? "" : ",") + plugin.name;
+  log(LogLevel::Info, "started", field("workers", daemon.dataplane().worker_count()), field("cores", cores),
+      field("buffers", daemon.dataplane().pool().usage().total), field("pages", daemon.dataplane().pool().page_kind()),
+      field("isa", SLUICE_ISA_NAME), field("plugins", plugins), field("api", c.api_socket),
+      field("read-only", c.read_only_socket));
+}
+
+/// Tells systemd that all is well as long as every worker makes passes.
+std::unique_ptr<Timer> watch(Daemon& daemon) {
+  const auto period = process::watchdog_period();
+  if (!period) return nullptr;
+  return daemon.context().every(*period, [&daemon] {
+    const std::uint64_t late = ns_to_tsc(2'000'000'000);
+    for (const auto& worker : daemon.dataplane().workers()) {
+      if (tsc() - worker->heartbeat() > late) return;
+    }
+    process::notify("WATCHDOG=1");
+  });
+}
+
+Status serve(const Configuration& c, const Arguments& arguments) {
+  auto made = Daemon::create(options_of(c, arguments));
+  if (!made.ok()) return made.status();
+  Daemon& daemon = **made;
+  control::Dispatcher dispatcher(daemon.api());
+  control::MetaService meta(dispatcher);
+  meta.offer(daemon.api());
+  if (auto status = daemon.api().check(); !status.ok()) return status;
+  for (const auto& path : {c.api_socket, c.read_only_socket}) {
+    if (auto status = make_socket_folder(path); !status.ok()) return status;
+  }
+  control::ApiServer server(daemon.loop(), dispatcher);
+  // Before anything is made: a second daemon on the same sockets must leave everything as it is.
+  if (auto status = server.listen({c.api_socket, false, ""}); !status.ok()) return status;
+  if (auto status = server.listen({c.read_only_socket, true, c.read_only_group}); !status.ok()) return status;
+
+  asio::signal_set signals(daemon.loop(), SIGTERM, SIGINT);
+  bool stopping = false;
+  signals.async_wait([&](const asio::error_code&, int) {
+    stopping = true;
+    daemon.loop().stop();
+  });
+  if (auto status = daemon.start(); !status.ok()) return status;
+  control::Startup startup(dispatcher);
+  if (auto status = startup.run(c.startup); !status.ok()) {
+    server.stop();
+    daemon.stop();
+    return status;
+  }
+  const auto watchdog = watch(daemon);
+  say_started(c, daemon);
+  process::notify("READY=1\nSTATUS=forwarding");
+  daemon.loop().run();
+  process::notify("STOPPING=1");
+  log(LogLevel::Info, "stopping");
+  server.stop();
+  daemon.stop();
+  return {};
+}
+
+int run(const Arguments& arguments) {
+  const auto configuration = Configuration::load(arguments.config);
+  if (!configuration.ok()) return fail(configuration.status());
+  set_log_level(configuration->log_level);
+  if (!arguments.unprivileged) {
+    if (auto status = process::check_privileges(); !status.ok()) return fail(status);
+    if (auto status = process::keep_only_needed_capabilities(); !status.ok()) return fail(status);
+    process::protect_memory();
+  }
+  const Status status = serve(*configuration, arguments);
+  return status.ok() ? 0 : fail(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Arguments arguments;
+  CLI::App app{"sluiced: forwards packets between pods, the host and uplinks. Ask it with sluicectl.", "sluiced"};
+  app.set_version_flag("--version", std::string("sluiced " SLUICE_VERSION));
+  app.add_option("-c,--config", arguments.config, "what is fixed at start, and commands to run then")
+      ->capture_default_str();
+  app.add_option("--check", arguments.check,
+                 "check a configuration file and its startup commands, and end; needs no root");
+  app.add_flag("--graph", arguments.graph, "print the graph of nodes for graphviz, and end");
+  app.add_option("--plugin-path", arguments.plugin_path, "folder with plugins and drivers");
+  app.add_option("--plugin", arguments.plugins, "load this plugin (a file) too; may be given several times");
+  app.add_flag("--unprivileged", arguments.unprivileged, "without root: pcap, null and packet generator only");
+  app.footer("Example: sluiced --config /etc/sluice/sluiced.yaml");
+  CLI11_PARSE(app, argc, argv);
+  if (!arguments.check.empty()) return check(arguments);
+  if (arguments.graph) return print_graph(arguments);
+  return run(arguments);
+}
