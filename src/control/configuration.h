@@ -19,7 +19,7 @@ struct StartupCommand {
   std::string where;  ///< FILE:LINE:COL
 };
 
-struct Configuration {
+struct SLUICE_API Configuration {
   // workers:
   unsigned workers = 1;
   std::vector<int> cpus;  ///< one a worker; empty: not pinned

@@ -24,7 +24,7 @@ struct DaemonOptions {
   bool unprivileged = false;
 };
 
-class Daemon {
+class SLUICE_API Daemon {
  public:
   /// Loads plugins, builds the graph, registers every operation. Nothing runs yet.
   static StatusOr<std::unique_ptr<Daemon>> create(const DaemonOptions& options);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "control/description.h"
+#include "sluice/log.h"
 
 #ifndef SLUICE_VERSION
 #define SLUICE_VERSION "unknown"
@@ -13,25 +14,20 @@
 namespace sluice::control {
 namespace {
 
-LogLevel level_of(spdlog::level::level_enum level) {
-  if (level <= spdlog::level::debug) return DEBUG;
-  if (level == spdlog::level::info) return INFO;
-  return level == spdlog::level::warn ? WARNING : ERROR;
-}
-
-spdlog::level::level_enum least_level(LogLevel level) {
+LogLevel level_of(sluice::LogLevel level) {
   switch (level) {
-    case INFO: return spdlog::level::info;
-    case WARNING: return spdlog::level::warn;
-    case ERROR: return spdlog::level::err;
-    default: return spdlog::level::trace;
+    case sluice::LogLevel::Debug: return DEBUG;
+    case sluice::LogLevel::Info: return INFO;
+    case sluice::LogLevel::Warning: return WARNING;
+    case sluice::LogLevel::Error: return ERROR;
   }
+  return LOG_LEVEL_ANY;
 }
 
 }  // namespace
 
-MetaService::MetaService(const Dispatcher& dispatcher, std::shared_ptr<LogRing> log)
-    : dispatcher_(dispatcher), log_(std::move(log)) {}
+MetaService::MetaService(const Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+MetaService::~MetaService() = default;
 
 void MetaService::offer(Api& api) {
   api.service("sluice.control.Meta")
@@ -80,14 +76,15 @@ Status MetaService::version(const Nothing&, Version& reply) const {
 }
 
 Stream<LogLine> MetaService::log(const LogQuery& query) {
-  if (!log_) co_return;
-  for (const auto& line : log_->last(query.last(), least_level(query.level()))) {
+  auto lines = recent_log();
+  std::erase_if(lines, [&](const auto& line) { return level_of(line.level) < query.level(); });
+  const std::size_t skip = lines.size() > query.last() ? lines.size() - query.last() : 0;
+  for (std::size_t i = skip; i < lines.size(); ++i) {
     LogLine message;
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(line.time.time_since_epoch()).count() % 1000;
-    message.set_time(
-        fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(std::chrono::system_clock::to_time_t(line.time)), ms));
-    message.set_level(level_of(line.level));
-    message.set_text(line.text);
+    const auto seconds = static_cast<std::time_t>(lines[i].wall_ns / 1'000'000'000u);
+    message.set_time(fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(seconds), lines[i].wall_ns / 1'000'000u % 1000));
+    message.set_level(level_of(lines[i].level));
+    message.set_text(lines[i].text);
     co_yield message;
   }
 }

@@ -7,14 +7,13 @@
 
 #include "control/control.pb.h"
 #include "control/dispatcher.h"
-#include "control/log_ring.h"
 
 namespace sluice::control {
 
 class SLUICE_API MetaService {
  public:
-  /// `log` may be null: then there are no lines to show.
-  MetaService(const Dispatcher& dispatcher, std::shared_ptr<LogRing> log);
+  explicit MetaService(const Dispatcher& dispatcher);
+  ~MetaService();
   void offer(Api& api);
 
  private:
@@ -24,7 +23,6 @@ class SLUICE_API MetaService {
   Stream<LogLine> log(const LogQuery& query);
 
   const Dispatcher& dispatcher_;
-  std::shared_ptr<LogRing> log_;
   std::optional<Description> description_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();

@@ -12,7 +12,7 @@
 
 namespace sluice {
 
-class NodeContext final : public Context {
+class SLUICE_API NodeContext final : public Context {
  public:
   NodeContext(asio::io_context& loop, Dataplane& dataplane, Api& api, bool unprivileged);
   ~NodeContext() override;

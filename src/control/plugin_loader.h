@@ -23,6 +23,6 @@ StatusOr<LoadedPlugin> load_plugin(const std::filesystem::path& path);
 StatusOr<std::vector<LoadedPlugin>> load_plugins(const std::filesystem::path& folder,
                                                  const std::vector<std::string>& only);
 /// Where plugins lie: SLUICE_PLUGIN_PATH, else beside libsluice.so.
-std::filesystem::path default_plugin_folder();
+SLUICE_API std::filesystem::path default_plugin_folder();
 
 }  // namespace sluice

@@ -6,19 +6,20 @@
 #include <string>
 
 #include "sluice/status.h"
+#include "sluice/types.h"
 
 namespace sluice::process {
 
 /// READY=1, STOPPING=1, STATUS=… to systemd (or whoever set NOTIFY_SOCKET); nothing without one.
-void notify(const std::string& state);
+SLUICE_API void notify(const std::string& state);
 /// Half of what the unit's WatchdogSec allows, when there is one.
-std::optional<std::chrono::milliseconds> watchdog_period();
+SLUICE_API std::optional<std::chrono::milliseconds> watchdog_period();
 /// Keeps CAP_NET_ADMIN, NET_RAW, SYS_ADMIN (setns), IPC_LOCK and BPF, in every set, for all threads made from here on.
 /// Errors: the kernel refuses.
-Status keep_only_needed_capabilities();
+SLUICE_API Status keep_only_needed_capabilities();
 /// Names the first capability that a node needs and this process lacks. Ok when none is missing.
-Status check_privileges();
+SLUICE_API Status check_privileges();
 /// Memory that packets and keys pass through does not reach a core file, nor other users by ptrace.
-void protect_memory();
+SLUICE_API void protect_memory();
 
 }  // namespace sluice::process

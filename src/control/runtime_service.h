@@ -44,6 +44,6 @@ class RuntimeService {
 };
 
 /// The static graph for graphviz.
-std::string graph_as_dot(const Graph& graph);
+SLUICE_API std::string graph_as_dot(const Graph& graph);
 
 }  // namespace sluice::runtime

@@ -10,7 +10,7 @@
 
 namespace sluice::control {
 
-class Startup {
+class SLUICE_API Startup {
  public:
   explicit Startup(const Dispatcher& dispatcher);
 

@@ -16,7 +16,7 @@ struct DataplaneOptions {
   PoolOptions pool;
 };
 
-class Dataplane {
+class SLUICE_API Dataplane {
  public:
   /// post runs a function on the control loop; may be empty in tests.
   static StatusOr<std::unique_ptr<Dataplane>> create(const DataplaneOptions& options,

@@ -24,7 +24,7 @@ struct PollSet {
   std::vector<RxBinding> queues;
 };
 
-class WorkerThread {
+class SLUICE_API WorkerThread {
  public:
   static constexpr std::uint64_t kSpinNs = 20'000;
   static constexpr std::uint64_t kTickNs = 50'000'000;
