@@ -3,6 +3,8 @@
 
 #include <asio/post.hpp>
 
+#include "interface/offload_nodes.h"
+#include "ip/nodes.h"
 #include "sluice/log.h"
 
 namespace sluice {
@@ -20,6 +22,11 @@ Status Daemon::assemble() {
   registry_ = std::make_unique<Registry>();
   context_ = std::make_unique<NodeContext>(loop_, *dataplane_, api_, options_.unprivileged);
   registry_->context = context_.get();
+  ip_ = std::make_unique<IpState>(dataplane_->rcu());
+  routes_ = std::make_unique<RouteManager>(ip_->tables, context_->interfaces());
+  context_->set_routes(routes_.get());
+  register_ip_nodes(*registry_, *ip_);
+  register_offload_nodes(*registry_);
   if (auto status = add_plugins(); !status.ok()) return status;
   if (auto status = dataplane_->build(*registry_); !status.ok()) return status;
   offer_services();
@@ -77,8 +84,11 @@ void Daemon::stop() {
 Daemon::~Daemon() {
   stop();
   context_.reset();
-  dataplane_.reset();
+  routes_.reset();
+  dataplane_->drop_workers();
   registry_.reset();
+  ip_.reset();
+  dataplane_.reset();
 }
 
 }  // namespace sluice

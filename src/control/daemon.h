@@ -12,6 +12,8 @@
 #include "control/runtime_service.h"
 #include "control/trace_service.h"
 #include "interface/interface_service.h"
+#include "ip/route_manager.h"
+#include "ip/state.h"
 #include "sluice/api.h"
 
 namespace sluice {
@@ -51,8 +53,10 @@ class SLUICE_API Daemon {
   asio::io_context loop_{1};
   Api api_;
   std::unique_ptr<Dataplane> dataplane_;
+  std::unique_ptr<IpState> ip_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<NodeContext> context_;
+  std::unique_ptr<RouteManager> routes_;
   std::vector<LoadedPlugin> plugins_;
   std::unique_ptr<interface::InterfaceService> interface_service_;
   std::unique_ptr<runtime::RuntimeService> runtime_service_;

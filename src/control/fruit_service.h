@@ -92,7 +92,7 @@ class FruitService {
 /// A daemon with that service on sockets in a folder of its own, its control loop on a thread.
 class FruitDaemon {
  public:
-  FruitDaemon() : dispatcher(api), meta(dispatcher, nullptr), server(loop, dispatcher) {
+  FruitDaemon() : dispatcher(api), meta(dispatcher), server(loop, dispatcher) {
     fruit.offer(api);
     meta.offer(api);
     char pattern[] = "/tmp/sluice-test-XXXXXX";

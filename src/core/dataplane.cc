@@ -22,9 +22,7 @@ Dataplane::Dataplane(const DataplaneOptions& options, std::function<void(Rcu::Fu
       message_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
 Dataplane::~Dataplane() {
-  stop();
-  threads_.clear();
-  workers_.clear();
+  drop_workers();
   buffers_.reset();
   rcu_.drain();
   close(message_fd_);
@@ -63,6 +61,12 @@ void Dataplane::start() {
 
 void Dataplane::stop() {
   for (auto& thread : threads_) thread->stop();
+}
+
+void Dataplane::drop_workers() {
+  stop();
+  threads_.clear();
+  workers_.clear();
 }
 
 bool Dataplane::inject(unsigned worker, NodeIndex node, Packet* packet) {

@@ -27,6 +27,8 @@ class SLUICE_API Dataplane {
   Status build(Registry& registry);
   void start();
   void stop();
+  /// Ends the workers and their kernels, which point into state that goes next.
+  void drop_workers();
 
   Rcu& rcu() { return rcu_; }
   BufferPool& pool() { return *pool_; }
