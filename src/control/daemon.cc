@@ -4,7 +4,6 @@
 #include <asio/post.hpp>
 
 #include "interface/offload_nodes.h"
-#include "ip/nodes.h"
 #include "sluice/log.h"
 
 namespace sluice {
@@ -22,10 +21,9 @@ Status Daemon::assemble() {
   registry_ = std::make_unique<Registry>();
   context_ = std::make_unique<NodeContext>(loop_, *dataplane_, api_, options_.unprivileged);
   registry_->context = context_.get();
-  ip_ = std::make_unique<IpState>(dataplane_->rcu());
-  routes_ = std::make_unique<RouteManager>(ip_->tables, context_->interfaces());
-  context_->set_routes(routes_.get());
-  register_ip_nodes(*registry_, *ip_);
+  ip_ = std::make_unique<IpStack>(*context_);
+  context_->set_routes(&ip_->routes());
+  ip_->register_nodes(*registry_);
   register_offload_nodes(*registry_);
   if (auto status = add_plugins(); !status.ok()) return status;
   if (auto status = dataplane_->build(*registry_); !status.ok()) return status;
@@ -53,6 +51,8 @@ void Daemon::offer_services() {
   interface_service_ =
       std::make_unique<interface::InterfaceService>(*dataplane_, context_->interfaces(), context_->features());
   interface_service_->offer(api_);
+  route_service_ = std::make_unique<ip::RouteService>(ip_->routes(), context_->interfaces());
+  route_service_->offer(api_);
   runtime_service_ = std::make_unique<runtime::RuntimeService>(*dataplane_);
   runtime_service_->offer(api_);
   trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces());
@@ -84,7 +84,6 @@ void Daemon::stop() {
 Daemon::~Daemon() {
   stop();
   context_.reset();
-  routes_.reset();
   dataplane_->drop_workers();
   registry_.reset();
   ip_.reset();

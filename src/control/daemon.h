@@ -12,8 +12,8 @@
 #include "control/runtime_service.h"
 #include "control/trace_service.h"
 #include "interface/interface_service.h"
-#include "ip/route_manager.h"
-#include "ip/state.h"
+#include "ip/ip_stack.h"
+#include "ip/route_service.h"
 #include "sluice/api.h"
 
 namespace sluice {
@@ -21,7 +21,7 @@ namespace sluice {
 struct DaemonOptions {
   DataplaneOptions dataplane;
   std::filesystem::path plugin_folder;
-  std::vector<std::string> plugins;  ///< empty: all in the folder
+  std::vector<std::string> plugins;                  ///< empty: all in the folder
   std::vector<std::filesystem::path> extra_plugins;  ///< files
   bool unprivileged = false;
 };
@@ -53,12 +53,12 @@ class SLUICE_API Daemon {
   asio::io_context loop_{1};
   Api api_;
   std::unique_ptr<Dataplane> dataplane_;
-  std::unique_ptr<IpState> ip_;
+  std::unique_ptr<IpStack> ip_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<NodeContext> context_;
-  std::unique_ptr<RouteManager> routes_;
   std::vector<LoadedPlugin> plugins_;
   std::unique_ptr<interface::InterfaceService> interface_service_;
+  std::unique_ptr<ip::RouteService> route_service_;
   std::unique_ptr<runtime::RuntimeService> runtime_service_;
   std::unique_ptr<trace::TraceService> trace_service_;
   bool running_ = false;
