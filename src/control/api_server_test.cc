@@ -270,7 +270,7 @@ TEST_F(ApiServerTest, AnswersStandardReflection) {
   TestCall call;
   call.start(stub_, path, serialize(request));
   ASSERT_TRUE(call.read(reply));
-  EXPECT_EQ(reply.file_descriptor_response().file_descriptor_proto_size(), 3);
+  EXPECT_EQ(reply.file_descriptor_response().file_descriptor_proto_size(), 4);
 }
 
 TEST_F(ApiServerTest, ASecondDaemonOnTheSameSocketIsRefused) {

@@ -44,6 +44,7 @@ Stream<CountReply> count(const CountQuery& query, CallContext&) {
 
 Status nothing(const FruitName&, Done&) { return {}; }
 Status walk(const WalkSpec&, WalkReply&) { return {}; }
+Status work(const test::WorkSpec&, Done&) { return {}; }
 
 void offer(Api& api, Basket& basket) {
   api.service("sluice.test.Fruit")
@@ -51,7 +52,8 @@ void offer(Api& api, Basket& basket) {
       .unary("Remove", &nothing)
       .stream("Show", &basket, &Basket::show)
       .stream("Count", &count)
-      .unary("Walk", &walk);
+      .unary("Walk", &walk)
+      .unary("Work", &work);
 }
 
 TEST(Api, FindsAMethodByItsPathAndRunsIt) {
@@ -104,7 +106,11 @@ TEST(Api, AStreamThatWaitsSaysForHowLong) {
 
 TEST(Api, RefusesToStartWithMethodsThatHaveNoHandler) {
   Api api;
-  api.service("sluice.test.Fruit").unary("Remove", &nothing).stream("Count", &count).unary("Walk", &walk);
+  api.service("sluice.test.Fruit")
+      .unary("Remove", &nothing)
+      .stream("Count", &count)
+      .unary("Walk", &walk)
+      .unary("Work", &work);
   EXPECT_EQ(text(api.check()),
             "method sluice.test.Fruit.Add: has no handler\nmethod sluice.test.Fruit.Show: has no handler");
 }

@@ -23,7 +23,10 @@ class FruitService {
         .unary("Remove", this, &FruitService::remove)
         .stream("Show", this, &FruitService::show)
         .stream("Count", this, &FruitService::count)
-        .unary("Walk", this, &FruitService::walk);
+        .unary("Walk", this, &FruitService::walk)
+        .unary("Work", this, &FruitService::work);
+    api.settings("peeler", *PeelerSettings::descriptor());
+    api.kind("tool", "a tool", [](const KindQuery&) { return std::vector<Candidate>{{"knife"}, {"peeler"}}; });
     api.kind("colour", "a colour",
              [](const KindQuery&) { return std::vector<Candidate>{{"red", "ripe"}, {"green", "unripe"}, {"yellow"}}; });
     api.kind("fruit", "what is in the basket", [this](const KindQuery&) {
@@ -82,6 +85,13 @@ class FruitService {
       place->set_name(step.place());
       place->set_weight(step.weight());
     }
+    return {};
+  }
+
+  Status work(const WorkSpec& request, Done& done) {
+    PeelerSettings settings;
+    if (request.has_settings() && !request.settings().UnpackTo(&settings)) return refused("settings: not a peeler's");
+    done.set_text(request.fruit() + " worked on: " + settings.ShortDebugString());
     return {};
   }
 

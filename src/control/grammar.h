@@ -93,6 +93,7 @@ class SLUICE_API Grammar {
   SettingsMap settings_;
 };
 
+using sluice::text;
 /// "column 14: …" as people count.
 SLUICE_API std::string text(const LineError& error);
 /// `COUNT (a number, 1 to 1000)` or the keyword.

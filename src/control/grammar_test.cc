@@ -57,6 +57,16 @@ TEST_F(GrammarTest, AClauseMayRepeatWithAnElementEach) {
   EXPECT_EQ(parse("walk home"), "Walk start: \"home\"");
 }
 
+TEST_F(GrammarTest, TakesTheSettingsOfWhatWasNamed) {
+  grammar_.add_settings("peeler", *test::PeelerSettings::descriptor());
+  EXPECT_EQ(parse("work apple peeler width 3 spiral skip a,b"),
+            "Work fruit: \"apple\" tool: \"peeler\" settings { "
+            "[type.googleapis.com/sluice.test.PeelerSettings] { width: 3 spiral: true skip: \"a\" skip: \"b\" } }");
+  EXPECT_EQ(parse("work apple peeler width 12"), "column 25: width 12: must be 1 to 9 mm");
+  EXPECT_EQ(parse("work apple peeler depth 1"), "column 19: \"depth\": expected width, spiral or skip");
+  EXPECT_EQ(parse("work apple knife width 3"), "column 18: \"width\": the command ends before it");
+}
+
 TEST_F(GrammarTest, EveryListTakesTheListVerbs) {
   EXPECT_EQ(parse("show fruit match a* sort -count top 5 columns name,count"),
             "Show  | match: \"a*\" sort: \"-count\" top: 5 columns: \"name\" columns: \"count\"");
@@ -65,7 +75,7 @@ TEST_F(GrammarTest, EveryListTakesTheListVerbs) {
 TEST_F(GrammarTest, TakesUnambiguousBeginningsWhenTypedOnly) {
   EXPECT_EQ(parse("sh fr", true), "Show ");
   EXPECT_EQ(parse("ad fr apple 3 ri", true), "Add name: \"apple\" count: 3 ripe: true");
-  EXPECT_EQ(parse("sh fr"), "column 1: \"sh\": expected add, remove, show, count or walk; did you mean show?");
+  EXPECT_EQ(parse("sh fr"), "column 1: \"sh\": expected add, remove, show, count, work or walk; did you mean show?");
   EXPECT_EQ(parse("add fruit a 3 p 5", true), "Add name: \"a\" count: 3 price: 5");
 }
 
@@ -77,7 +87,7 @@ TEST_F(GrammarTest, ABeginningOfSeveralWordsIsRefused) {
 
 TEST_F(GrammarTest, AQuotedWordIsNeverAKeyword) {
   EXPECT_EQ(parse("show fruit \"match\""), "Show name: \"match\"");
-  EXPECT_EQ(parse("\"show\" fruit"), "column 1: \"show\": expected add, remove, show, count or walk");
+  EXPECT_EQ(parse("\"show\" fruit"), "column 1: \"show\": expected add, remove, show, count, work or walk");
 }
 
 TEST_F(GrammarTest, SaysWhereAndWhatWasExpected) {

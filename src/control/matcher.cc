@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "control/values.h"
 
@@ -97,13 +98,12 @@ void Matcher::open_settings(Thread thread, const Item& item) {
   for (const auto& assignment : thread.assignments) {
     if (assignment.what != Assignment::What::Value || assignment.item->field().name() != of) continue;
     const auto found = settings_.find(assignment.text);
-    if (found == settings_.end()) break;
+    if (found == settings_.end()) return;  // it has none; the form's [ ] around them is left out
     thread.assignments.push_back(
         {.what = Assignment::What::Settings, .item = &item, .settings = found->second.message, .text = {}});
     thread.frames.push_back({&found->second.sequence});
-    break;
+    return expand(std::move(thread));
   }
-  expand(std::move(thread));
 }
 
 std::vector<std::size_t> Matcher::words_that(const Token& token, bool exact, std::vector<std::string>& distinct) const {
@@ -213,8 +213,11 @@ const Matcher::Thread* Matcher::accepted() const {
 
 std::size_t Matcher::ties() const {
   const auto* best = accepted();
-  return static_cast<std::size_t>(
-      std::count_if(accepted_.begin(), accepted_.end(), [&](const Thread& t) { return t.words == best->words; }));
+  std::set<const Form*> forms;
+  for (const auto& thread : accepted_) {
+    if (thread.words == best->words) forms.insert(thread.form);
+  }
+  return forms.size();
 }
 
 std::string Matcher::expected_text() const {

@@ -48,7 +48,7 @@ class Matcher {
   const std::vector<Edge>& edges() const { return edges_; }
   /// The best reading of the line so far as a whole command; null when it is not one.
   const Thread* accepted() const;
-  /// Readings as good as accepted().
+  /// Forms that read the line as well as accepted().
   std::size_t ties() const;
   /// "line ends here: expected …".
   std::string expected_text() const;

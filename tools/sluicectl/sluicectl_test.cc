@@ -131,7 +131,7 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
   EXPECT_EQ(ctl("-f " + wrong),
             (Outcome{2, "",
                      "sluicectl: " + wrong +
-                         ":2:1: \"ad\": expected show, add, remove, count or walk; did you mean add?; "
+                         ":2:1: \"ad\": expected show, add, remove, count, work or walk; did you mean add?; "
                          "nothing has been run\n"}));
   const auto half = write("half.cmds", "add fruit plum 3\nadd fruit apple 9\nadd fruit kiwi 4\n");
   EXPECT_EQ(ctl("-f " + half), (Outcome{1, "fruit plum added\n",
