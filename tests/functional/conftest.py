@@ -16,6 +16,7 @@ import pytest
 
 from lib.daemon import Daemon
 from lib.net import Network
+from lib.router import Router
 
 
 def pytest_collection_modifyitems(items):
@@ -67,3 +68,17 @@ def daemon(network):
             made.print_log()
             made.remove()
     assert not errors, "\n".join(errors)
+
+
+@pytest.fixture
+def router(network, daemon):
+    """router(right_mtu=…, startup=[…]) puts a daemon between two hosts: see lib/router.py."""
+    made = []
+
+    def start(**options):
+        made.append(Router(network, daemon, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()

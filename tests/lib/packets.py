@@ -14,6 +14,8 @@ from scapy.layers.l2 import Ether  # noqa: E402
 from lib.net import run, wait_until  # noqa: E402
 
 ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA = 263, 8
+TP_STATUS_VLAN_VALID = 1 << 4
 PACKET_OUTGOING = 4
 ARPHRD_NONE = 0xFFFE
 RECEIVE_BUFFER = 8 << 20
@@ -31,6 +33,7 @@ class Port:
         with namespace.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.socket.bind((interface, ETH_P_ALL))
         self.is_layer3 = self.socket.getsockname()[3] == ARPHRD_NONE
 
@@ -63,7 +66,8 @@ class Port:
         while (left := end - time.monotonic()) > 0 or timeout == 0:
             if not select.select([self.socket], [], [], max(left, 0))[0]:
                 return None
-            data, address = self.socket.recvfrom(65536)
+            data, auxiliary, _, address = self.socket.recvmsg(65536, 64)
+            data = _with_tag(data, auxiliary)
             if self.outgoing or address[2] != PACKET_OUTGOING:
                 return self._parse(data)
         return None
@@ -95,6 +99,16 @@ class Port:
             if packet is not None and wanted(packet):
                 packets.append(packet)
         return packets
+
+
+def _with_tag(data, auxiliary):
+    """The frame as it was on the wire: the kernel takes the outer VLAN tag off and tells it beside."""
+    for level, kind, value in auxiliary:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, _, _, _, _, tag, protocol = struct.unpack("IIIHHHH", value[:20])
+            if status & TP_STATUS_VLAN_VALID:
+                return data[:12] + struct.pack("!HH", protocol, tag) + data[12:]
+    return data
 
 
 def checksums_are_right(packet):
