@@ -6,6 +6,7 @@
 #include "control/control.pb.h"
 #include "control/test.pb.h"
 #include "control/values.h"
+#include "interface/interface.pb.h"
 
 namespace sluice::control {
 namespace {
@@ -169,6 +170,12 @@ TEST(CheckRules, FillsDefaultsAndRefusesWhatIsMissing) {
   fruit.set_name("an apple");
   EXPECT_EQ(sluice::text(check_rules(fruit, {})),
             "name an apple: must be a name of letters, digits and -_./: (at most 63)");
+}
+
+TEST(CheckRules, TakesOffForABoolThatMustBeGiven) {
+  interface::StateRequest down;
+  down.set_name("null0");
+  EXPECT_TRUE(check_rules(down, {}).ok()) << sluice::text(check_rules(down, {}));
 }
 
 TEST(CheckRules, LooksIntoNestedMessages) {

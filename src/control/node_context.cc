@@ -70,7 +70,12 @@ NodeContext::NodeContext(asio::io_context& loop, Dataplane& dataplane, Api& api,
       interfaces_(dataplane),
       features_(dataplane, interfaces_) {}
 
-NodeContext::~NodeContext() = default;
+NodeContext::~NodeContext() {
+  // What listens to interfaces is destroyed before them.
+  std::vector<InterfaceIndex> all;
+  for (const InterfaceEntry* entry : interfaces_.list()) all.push_back(entry->index);
+  for (const InterfaceIndex index : all) (void)interfaces_.remove(index, {});
+}
 
 void NodeContext::watch() {
   watch_ = std::make_unique<Watch>(loop_, dataplane_);

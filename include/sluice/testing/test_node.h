@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole node inside a test: context, interfaces, features, API and running workers, without sockets or privileges.
-// Commands are given as lines, as an operator types them, so that a test of a service also tests its declarations.
+// Commands are given as lines, as an operator types them, so that a test of a service also tests its declarations. In
+// this tree only: it needs what libsluice hides.
 #pragma once
 #include <google/protobuf/message.h>
 #include <sluice/api.h>
