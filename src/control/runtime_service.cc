@@ -159,14 +159,8 @@ Status RuntimeService::show_node(const NodeQuery& query, Node& reply) {
   return {};
 }
 
-Stream<GraphNode> RuntimeService::show_graph(const GraphQuery& query) {
+Stream<GraphNode> RuntimeService::show_graph(const Nothing&) {
   const Graph& graph = dataplane_.graph();
-  if (query.dot()) {
-    GraphNode m;
-    m.set_text(graph_as_dot(graph));
-    co_yield m;
-    co_return;
-  }
   for (const Graph::Node& node : graph.nodes()) {
     GraphNode m;
     m.set_node(node.description.name);

@@ -28,7 +28,7 @@ class RuntimeService {
   Stream<NodeLoad> show_runtime(const RuntimeQuery& query);
   Stream<Error> show_errors(const ErrorQuery& query);
   Status show_node(const NodeQuery& query, Node& reply);
-  Stream<GraphNode> show_graph(const GraphQuery& query);
+  Stream<GraphNode> show_graph(const Nothing&);
   Stream<Buffers> show_buffers(const Nothing&);
   Stream<Thread> show_threads(const Nothing&);
   Status clear_runtime(const Nothing&, Done& done);
