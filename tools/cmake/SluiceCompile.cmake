@@ -34,6 +34,8 @@ target_compile_definitions(sluice_compile INTERFACE SLUICE_ISA_NAME="${SLUICE_IS
                            SLUICE_VERSION="${PROJECT_VERSION}" ASIO_STANDALONE)
 target_include_directories(sluice_compile INTERFACE ${SLUICE_INCLUDE_DIR} ${CMAKE_BINARY_DIR}/proto)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12 uses its own deprecated get_temporary_buffer inside std::stable_sort, and clang 19 says so.
+  target_compile_options(sluice_compile INTERFACE -Wno-deprecated-declarations)
   find_program(SLUICE_LLD ld.lld-19)
   if(SLUICE_LLD)
     target_link_options(sluice_compile INTERFACE --ld-path=${SLUICE_LLD})
