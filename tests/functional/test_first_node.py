@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/first-node.md cannot rot: its code is the plugin's, and what it tells to do works, out of the tree as well."""
+import re
+
+import pytest
+from scapy.layers.l2 import Ether
+
+from lib.daemon import BUILD, ROOT
+from lib.net import run
+from lib.packets import Port
+
+PAGE = (ROOT / "docs/first-node.md").read_text()
+# ```cpp plugins/macswap/macswap.h
+BLOCKS = re.findall(r"^```\w+ (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+OUTSIDE = "my-nodes/"
+
+
+def returns_frames(sluice, far):
+    """What the page does with a running daemon."""
+    sluice.cli("set interface feature eth0 macswap on")
+    features = sluice.json("show features eth0")
+    assert [(row["arc"], row["feature"]) for row in features] == [("device-input", "macswap")]
+    sluice.cli("trace add af-packet-input 1 filter ether proto 0x88b5")
+    mine, theirs = "02:00:00:00:00:01", "02:00:00:00:00:02"
+    with Port(far, "far0") as port:
+        port.send(Ether(src=mine, dst=theirs, type=0x88B5) / b"hello")
+        back = port.expect(lambda p: p.type == 0x88B5, what="the frame")
+        assert (back.src, back.dst, bytes(back.payload)[:5]) == (theirs, mine, b"hello")
+        trace = sluice.cli("show trace")
+        assert re.search(rf"macswap: sender {mine} -> interface-output", trace), trace
+        assert any(row["node"] == "macswap" and row["packets"] >= 1 for row in sluice.json("show runtime"))
+        sluice.cli("set interface feature eth0 macswap off")
+        assert sluice.json("show features eth0") == []
+        port.send(Ether(src=mine, dst=theirs, type=0x88B5) / b"hello")
+        port.expect_none(lambda p: p.type == 0x88B5)
+
+
+@pytest.fixture
+def wire(network):
+    node, far = network.namespace("node"), network.namespace("far")
+    network.veth(node, "eth0", far, "far0")
+    return far
+
+
+UPLINK = ["create interface af-packet eth0", "set interface state eth0 up"]
+
+
+def test_the_page_shows_each_file_of_the_plugin_whole():
+    shown = {path: text for path, text in BLOCKS if not path.startswith(OUTSIDE)}
+    files = {f"plugins/macswap/{path.name}": path.read_text() for path in (ROOT / "plugins/macswap").iterdir()}
+    assert shown == files
+
+
+def test_the_plugin_is_under_sixty_lines_with_its_tests():
+    files = [path for path in (ROOT / "plugins/macswap").iterdir() if path.suffix in (".h", ".cc")]
+    assert sum(len(path.read_text().splitlines()) for path in files) < 60
+
+
+def test_the_plugin_returns_frames_and_says_so(daemon, wire):
+    returns_frames(daemon(startup=UPLINK), wire)
+
+
+def test_a_daemon_may_stop_while_the_feature_is_on(daemon, wire):
+    sluice = daemon(startup=UPLINK)
+    sluice.cli("set interface feature eth0 macswap on")
+    sluice.stop()
+
+
+def test_the_plugin_built_out_of_the_tree_does_the_same(daemon, wire, tmp_path):
+    prefix, mine = tmp_path / "prefix", tmp_path / "my-nodes"
+    run("cmake", "--install", BUILD, "--prefix", prefix, timeout=120)
+    for path, text in BLOCKS:
+        file = mine / path.removeprefix(OUTSIDE).removeprefix("plugins/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    run("cmake", "-S", mine, "-B", mine / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", timeout=120)
+    run("cmake", "--build", mine / "build", timeout=300)
+    tests = run("ctest", "--test-dir", mine / "build", "--no-tests=error", "--output-on-failure")
+    assert "100% tests passed" in tests.stdout
+    plugin = next((mine / "build").rglob("macswap.so"))
+    sluice = daemon(startup=UPLINK, configuration={"plugins": {"load": ["af_packet"]}},
+                    arguments=["--plugin", plugin])
+    returns_frames(sluice, wire)
