@@ -26,7 +26,8 @@ LogLevel level_of(sluice::LogLevel level) {
 
 }  // namespace
 
-MetaService::MetaService(const Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+MetaService::MetaService(const Dispatcher& dispatcher, std::span<const LoadedPlugin> plugins)
+    : dispatcher_(dispatcher), plugins_(plugins) {}
 MetaService::~MetaService() = default;
 
 void MetaService::offer(Api& api) {
@@ -34,6 +35,7 @@ void MetaService::offer(Api& api) {
       .unary("Describe", this, &MetaService::describe)
       .unary("Complete", this, &MetaService::complete)
       .unary("ShowVersion", this, &MetaService::version)
+      .stream("ShowPlugins", this, &MetaService::plugins)
       .stream("ShowLog", this, &MetaService::log);
 }
 
@@ -73,6 +75,17 @@ Status MetaService::version(const Nothing&, Version& reply) const {
   reply.set_uptime(static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since_).count()));
   return {};
+}
+
+Stream<Plugin> MetaService::plugins(const Nothing&) const {
+  for (const auto& plugin : plugins_) {
+    Plugin message;
+    message.set_name(plugin.name);
+    message.set_summary(plugin.summary);
+    message.set_isa(plugin.isa);
+    message.set_path(plugin.path);
+    co_yield message;
+  }
 }
 
 Stream<LogLine> MetaService::log(const LogQuery& query) {

@@ -126,7 +126,7 @@ Status TableView::choose(const Descriptor& row) {
 }
 
 void TableView::add(const Message& message) {
-  Row row{.cells = {}, .key = {}, .number = 0};
+  Row row{.cells = {}, .key = {}, .number = 0, .order = rows_.size()};
   bool match = verbs_.match().empty();
   for (const auto& column : columns_) {
     row.cells.push_back(field_text(message, *column.field, false));
@@ -176,10 +176,13 @@ void TableView::write_row(const std::vector<std::string>& cells) {
 
 void TableView::flush() {
   if (sort_) {
-    std::stable_sort(rows_.begin(), rows_.end(), [&](const Row& a, const Row& b) {
+    const bool numbers = is_number(*sort_);
+    std::sort(rows_.begin(), rows_.end(), [&](const Row& a, const Row& b) {
       const Row& first = descending_ ? b : a;
       const Row& second = descending_ ? a : b;
-      return is_number(*sort_) ? first.number < second.number : first.key < second.key;
+      if (numbers && first.number != second.number) return first.number < second.number;
+      if (!numbers && first.key != second.key) return first.key < second.key;
+      return a.order < b.order;
     });
   }
   if (!headed_) {

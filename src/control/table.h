@@ -26,6 +26,7 @@ class TableView final : public View {
     std::vector<std::string> cells;
     std::string key;  // what it is sorted by
     double number;
+    std::size_t order;  // rows that are equal stay as they came
   };
 
   TableView(const ListVerbs& verbs, std::size_t width, std::string empty, Write write);

@@ -113,7 +113,7 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   if (!made.ok()) return made.status();
   Daemon& daemon = **made;
   control::Dispatcher dispatcher(daemon.api());
-  control::MetaService meta(dispatcher);
+  control::MetaService meta(dispatcher, daemon.plugins());
   meta.offer(daemon.api());
   if (auto status = daemon.api().check(); !status.ok()) return status;
   for (const auto& path : {c.api_socket, c.read_only_socket}) {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "control/declarations.h"
 #include "control/docs.h"
 #include "session.h"
 #include "shell.h"
@@ -41,7 +42,9 @@ int run(const Arguments& arguments) {
   }
   if (arguments.docs) {
     fmt::print("{}", control::command_reference((*session)->schema()));
-    return ctl::kDone;
+    const auto status = control::check_declarations((*session)->schema());
+    if (!status.ok()) fmt::print(stderr, "sluicectl: the declarations have faults:\n{}\n", text(status));
+    return status.ok() ? ctl::kDone : ctl::kRefused;
   }
   if (!arguments.script.empty()) return (*session)->run_script(arguments.script);
   if (arguments.words.empty()) return ctl::run_shell(**session);

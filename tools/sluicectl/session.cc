@@ -78,6 +78,11 @@ Exit Session::fail(Exit code, std::string_view message) {
 }
 
 Exit Session::run(std::string_view line) {
+  if (line == "help") {
+    put(help(""));
+    std::fflush(stdout);
+    return kDone;
+  }
   Command command;
   LineError error;
   if (!schema_->grammar().parse(line, typed(), command, error)) return fail(kSyntax, text(error));
@@ -169,7 +174,7 @@ std::string Session::help(std::string_view line) {
     auto help = expected.field ? control::comment(*expected.field)
                                : control::first_sentence(control::comment(*expected.form->method));
     auto& row = rows[word];
-    if (++methods[word] > 1 && row != help) help = "…";
+    if (++methods[word] > 1 && row != help) help = fmt::format("{} forms", methods[word]);
     row = std::move(help);
     if (!expected.word.empty() || expected.field->containing_type() == control::ListVerbs::descriptor()) continue;
     for (const auto& candidate : values(expected, expectations.partial, expectations.arguments.get())) {

@@ -101,7 +101,7 @@ TEST_F(SluicectlTest, ShowsATreeAndACard) {
 TEST_F(SluicectlTest, SyntaxErrorsAreStatusTwo) {
   EXPECT_EQ(ctl("show froot"),
             (Outcome{2, "",
-                     "sluicectl: column 6: \"froot\": expected version, log, fruit or citrus; did you mean "
+                     "sluicectl: column 6: \"froot\": expected version, plugins, log, fruit or citrus; did you mean "
                      "fruit?\n"}));
   EXPECT_EQ(ctl("--colour show fruit").status, 2);
   EXPECT_EQ(ctl("-f /nowhere").status, 2);
@@ -151,6 +151,12 @@ TEST_F(SluicectlTest, SaysWhatMayComeNext) {
   EXPECT_EQ(ctl("'remove fruit ?'").out, "    apple               \n  NAME (a known fruit)  What it is called.\n");
   const auto out = ctl("'add fruit pear 3 c?'").out;
   EXPECT_EQ(out, "  <enter>\n  colour  Its colour.\n");
+}
+
+TEST_F(SluicectlTest, HelpListsTheFirstWords) {
+  const auto out = ctl("help").out;
+  EXPECT_EQ(out.substr(0, 36), "  add     Puts fruit into the basket");
+  EXPECT_NE(out.find("\n  show    5 forms\n"), std::string::npos) << out;
 }
 
 TEST_F(SluicectlTest, AClosedPipeEndsALongList) { EXPECT_EQ(ctl("count 100000000 | head -n 2").out, "1\n2\n"); }
