@@ -72,7 +72,9 @@ void PacketDevice::take_over() {
   if (!addresses.ok() || !addresses->empty()) return;
   const std::vector<Setting> wanted{{fmt::format("ipv6/conf/{}/disable_ipv6", options_.host_name), "1"},
                                     {fmt::format("ipv4/conf/{}/forwarding", options_.host_name), "0"},
-                                    {fmt::format("ipv4/conf/{}/arp_ignore", options_.host_name), "8"}};
+                                    {fmt::format("ipv4/conf/{}/arp_ignore", options_.host_name), "8"},
+                                    // All sources are reached elsewhere: a host tap has this node's addresses too.
+                                    {fmt::format("ipv4/conf/{}/rp_filter", options_.host_name), "1"}};
   for (const Setting& setting : wanted) {
     const auto before = host::read_sysctl(options_.namespace_path, setting.name);
     if (!before.ok() || *before == setting.value) continue;

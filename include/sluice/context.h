@@ -19,6 +19,7 @@ namespace sluice {
 
 class Api;
 class Graph;
+class LocalDelivery;
 class Routes;
 
 /// A timer on the control loop; destroying it cancels it.
@@ -37,6 +38,8 @@ class SLUICE_API Context {
   virtual Features& features() = 0;
   /// Route tables and adjacencies (routes.h); null when the IP stack is not loaded (tests).
   virtual Routes* routes() = 0;
+  /// Who takes packets for this node (local.h); null when the IP stack is not loaded.
+  virtual LocalDelivery* local() = 0;
   /// Where services register (api.h).
   virtual Api& api() = 0;
   /// Good from on_start() on.

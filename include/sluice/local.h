@@ -47,6 +47,8 @@ class SLUICE_API LocalDelivery {
   virtual Status remove_protocol(IpFamily family, std::uint8_t protocol) = 0;
   virtual Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) = 0;
   virtual Status remove_udp_port(IpFamily family, std::uint16_t port) = 0;
+  /// What no node has taken goes out by this interface, one without a link layer; an invalid index: nowhere.
+  virtual void set_punt(InterfaceIndex interface) = 0;
 };
 
 }  // namespace sluice

@@ -5,10 +5,11 @@
 #include "ip6_pod_source_guard.h"
 #include "service.h"
 
-SLUICE_PLUGIN(pod, "connects pods: network namespaces with a TUN inside") {
+SLUICE_PLUGIN(pod, "connects pods, network namespaces with a TUN inside, and the host") {
   if (!registry.context) return;
   auto& pods = registry.own<sluice::pod::Pods>(registry, *registry.context);
-  auto& service = registry.own<sluice::pod::Service>(pods, *registry.context);
+  auto& host_tap = registry.own<sluice::pod::HostTap>(registry, *registry.context, pods);
+  auto& service = registry.own<sluice::pod::Service>(pods, host_tap, *registry.context);
   registry.feature<sluice::pod::Ip4PodSourceGuard>(pods.sources());
   registry.feature<sluice::pod::Ip6PodSourceGuard>(pods.sources());
   service.offer(registry.context->api());
@@ -16,5 +17,8 @@ SLUICE_PLUGIN(pod, "connects pods: network namespaces with a TUN inside") {
     pods.start();
     return {};
   });
-  registry.on_stop([&pods] { pods.stop(); });
+  registry.on_stop([&pods, &host_tap] {
+    pods.stop();
+    host_tap.stop();
+  });
 }

@@ -19,14 +19,15 @@ TunOptions tun_options(const PodSpec& spec, unsigned workers) {
   options.queues = static_cast<std::uint16_t>(workers);
   options.mtu = spec.mtu;
   options.persistent = true;
-  options.host_up = true;
   for (const IpPrefix& prefix : spec.prefixes()) options.host_addresses.push_back(prefix.to_string());
   return options;
 }
 
-Status add_default_routes(const PodSpec& spec) {
+// Last of all, so that nothing the pod sends finds us half-way.
+Status set_up_inside(const PodSpec& spec) {
   const auto netlink = host::Netlink::open(spec.namespace_path);
   if (!netlink.ok()) return netlink.status();
+  if (Status status = netlink->set_up(spec.host_name, true); !status.ok()) return status;
   if (spec.ip4) {
     const host::Route route{.destination = "default4", .gateway = kNextHop4, .onlink = true};
     if (Status status = netlink->add_route(spec.host_name, route); !status.ok()) return status;
@@ -76,6 +77,7 @@ StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
     (void)context_.interfaces().remove(pod.interface);
     return status;
   }
+  if (on_change) on_change();
   log(LogLevel::Info, attached ? "pod attached again" : "pod created", field("pod", spec.name),
       field("netns", spec.namespace_path), field("interface", spec.interface_name()));
   return true;
@@ -87,6 +89,12 @@ Status Pods::check(const PodSpec& spec) const {
   if (const auto* entry = context_.interfaces().find(spec.interface_name()))
     return exists("interface {} exists and belongs to driver {}", entry->name, entry->driver);
   if (Status status = check_addresses(spec); !status.ok()) return status;
+  if (const auto id = host::namespace_id(spec.namespace_path); id.ok()) {
+    for (const auto& [name, other] : pods_) {
+      if (name != spec.name && other.id == *id && other.spec.host_name == spec.host_name)
+        return exists("interface {} in namespace {}: pod {} has it", spec.host_name, spec.namespace_path, name);
+    }
+  }
   return driver_.check(tun_options(spec, context_.workers()));
 }
 
@@ -131,7 +139,7 @@ Status Pods::connect(Pod& pod) {
   }
   if (auto up = interfaces.set_state(pod.interface, true); !up.ok()) return up.status();
   if (Status status = add_routes(pod); !status.ok()) return status;
-  return add_default_routes(pod.spec);
+  return set_up_inside(pod.spec);
 }
 
 Status Pods::add_routes(const Pod& pod) {
@@ -162,6 +170,7 @@ void Pods::deleted(InterfaceIndex interface) {
     const Pod pod = it->second;
     pods_.erase(it);
     withdraw(pod);
+    if (on_change) on_change();
     return;
   }
 }

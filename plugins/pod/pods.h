@@ -6,6 +6,7 @@
 #include <sluice/routes.h>
 #include <sluice/tun.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class Pods {
   /// By name.
   const std::map<std::string, Pod>& all() const { return pods_; }
   const Published<SourceTable>& sources() const { return sources_; }
+
+  /// Called when a pod has come or gone.
+  std::function<void()> on_change;
 
   /// Begins to look for namespaces that are gone.
   void start();

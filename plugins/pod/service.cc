@@ -7,7 +7,9 @@ void Service::offer(Api& api) {
   api.service("sluice.pod.Pods")
       .unary("Create", this, &Service::create)
       .unary("Delete", this, &Service::remove)
-      .stream("Show", this, &Service::show);
+      .stream("Show", this, &Service::show)
+      .unary("CreateHostTap", this, &Service::create_host_tap)
+      .unary("DeleteHostTap", this, &Service::remove_host_tap);
   // Any name passes: a pod that is gone is deleted without complaint.
   api.kind(
       "pod-name", "a pod",
@@ -36,6 +38,24 @@ Status Service::create(const PodRequest& request, Done& done, CallContext& call)
 
 Status Service::remove(const PodName& request, Done& done, CallContext& call) {
   done.set_unchanged(!pods_.remove(request.name(), call.dry_run()));
+  return {};
+}
+
+Status Service::create_host_tap(const HostTapRequest& request, Done& done, CallContext& call) {
+  PodSpec spec;
+  spec.name = request.name();
+  spec.host_name = request.host_name().empty() ? request.name() : request.host_name();
+  spec.mtu = request.mtu();
+  const std::vector<std::string> addresses(request.address().begin(), request.address().end());
+  if (Status status = set_addresses(spec, addresses); !status.ok()) return status;
+  const auto made = host_tap_.create(spec, call.dry_run());
+  if (!made.ok()) return made.status();
+  done.set_unchanged(!*made);
+  return {};
+}
+
+Status Service::remove_host_tap(const HostTapName& request, Done& done, CallContext& call) {
+  done.set_unchanged(!host_tap_.remove(request.name(), call.dry_run()));
   return {};
 }
 

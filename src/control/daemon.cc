@@ -23,6 +23,7 @@ Status Daemon::assemble() {
   registry_->context = context_.get();
   ip_ = std::make_unique<IpStack>(*context_);
   context_->set_routes(&ip_->routes());
+  context_->set_local(&ip_->local());
   ip_->register_nodes(*registry_);
   register_offload_nodes(*registry_);
   if (auto status = add_plugins(); !status.ok()) return status;

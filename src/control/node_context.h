@@ -23,6 +23,7 @@ class SLUICE_API NodeContext final : public Context {
   InterfaceManager& interfaces() override { return interfaces_; }
   FeatureManager& features() override { return features_; }
   Routes* routes() override { return routes_; }
+  LocalDelivery* local() override { return local_; }
   Api& api() override { return api_; }
   const Graph& graph() const override { return dataplane_.graph(); }
   unsigned workers() const override { return dataplane_.worker_count(); }
@@ -36,6 +37,7 @@ class SLUICE_API NodeContext final : public Context {
   void release_held() override { dataplane_.release_held(); }
 
   void set_routes(Routes* routes) { routes_ = routes; }
+  void set_local(LocalDelivery* local) { local_ = local; }
   /// Begins to hear the workers' messages and to look after carriers; after Dataplane::build().
   void watch();
 
@@ -48,6 +50,7 @@ class SLUICE_API NodeContext final : public Context {
   InterfaceManager interfaces_;
   FeatureManager features_;
   Routes* routes_ = nullptr;
+  LocalDelivery* local_ = nullptr;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Timer> carrier_timer_;
 };

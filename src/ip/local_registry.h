@@ -13,6 +13,9 @@ class LocalRegistry final : public LocalDelivery {
   Status remove_protocol(IpFamily family, std::uint8_t protocol) override;
   Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) override;
   Status remove_udp_port(IpFamily family, std::uint16_t port) override;
+  void set_punt(InterfaceIndex interface) override {
+    state_.punt.publish(std::make_unique<const PuntTarget>(PuntTarget{.interface = interface}));
+  }
 
  private:
   IpState& state_;
