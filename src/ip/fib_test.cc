@@ -4,74 +4,218 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
+#include <thread>
 
 namespace sluice {
 namespace {
 
-template <class Address>
-Address random_address(std::mt19937& random) {
-  Address a;
-  // Few values a byte, so that prefixes nest.
-  for (auto& b : a.bytes) b = static_cast<std::uint8_t>(random() % 3 * 64 + random() % 2);
-  return a;
-}
+ForwardingIndex target(std::uint32_t n) { return ForwardingIndex{n}; }
+Prefix4 p4(const char* text) { return *Prefix4::parse(text); }
+Prefix6 p6(const char* text) { return *Prefix6::parse(text); }
+Ip4Address a4(const char* text) { return *Ip4Address::parse(text); }
+Ip6Address a6(const char* text) { return *Ip6Address::parse(text); }
 
+/// Longest-prefix match as it is defined: asks for each length.
 template <class Address>
-ForwardingIndex linear_lookup(const std::map<Prefix<Address>, ForwardingIndex>& routes, const Address& address) {
-  int best = -1;
-  ForwardingIndex result{0};
-  for (const auto& [prefix, target] : routes) {
-    if (prefix.contains(address) && prefix.length > best) {
-      best = prefix.length;
-      result = target;
+class Model {
+ public:
+  void set(const Prefix<Address>& prefix, ForwardingIndex index) { routes_[prefix] = index; }
+  bool remove(const Prefix<Address>& prefix) { return routes_.erase(prefix) == 1; }
+  ForwardingIndex lookup(const Address& address) const {
+    for (int length = Address::kBits; length >= 0; --length) {
+      const auto it = routes_.find(Prefix<Address>::of(address, static_cast<std::uint8_t>(length)));
+      if (it != routes_.end()) return it->second;
     }
+    return target(0);
   }
-  return result;
-}
+  std::map<Prefix<Address>, ForwardingIndex>& routes() { return routes_; }
+
+ private:
+  std::map<Prefix<Address>, ForwardingIndex> routes_;
+};
+
+/// Addresses that share beginnings of every length: one that was used, with another byte somewhere.
+template <class Address>
+class Addresses {
+ public:
+  explicit Addresses(std::uint32_t seed) : random_(seed) { used_.emplace_back(); }
+  Address next() {
+    Address a = used_[random_() % used_.size()];
+    const std::size_t changed = random_() % (a.bytes.size() + 1);
+    if (changed < a.bytes.size()) a.bytes[changed] = static_cast<std::uint8_t>(random_());
+    if (used_.size() < 256) {
+      used_.push_back(a);
+    } else {
+      used_[random_() % used_.size()] = a;
+    }
+    return a;
+  }
+  std::uint32_t number(std::uint32_t below) { return static_cast<std::uint32_t>(random_() % below); }
+
+ private:
+  std::mt19937 random_;
+  std::vector<Address> used_;
+};
 
 template <class Address>
-void agrees_with_a_linear_search() {
+void agrees_with_the_model(std::uint32_t operations) {
   Rcu rcu;
   FibNodes nodes(rcu);
   {
     Fib<Address> fib(nodes);
-    std::map<Prefix<Address>, ForwardingIndex> routes;
-    std::mt19937 random(7);
-    for (int round = 0; round < 3000; ++round) {
-      const auto prefix = Prefix<Address>::of(random_address<Address>(random),
-                                              static_cast<std::uint8_t>(random() % (Address::kBits + 1)));
-      if (random() % 3 == 0) {
-        EXPECT_EQ(fib.remove(prefix), routes.erase(prefix) == 1);
+    Model<Address> model;
+    Addresses<Address> addresses(7);
+    for (std::uint32_t i = 0; i < operations; ++i) {
+      const auto prefix =
+          Prefix<Address>::of(addresses.next(), static_cast<std::uint8_t>(addresses.number(Address::kBits + 1)));
+      // In waves: mostly additions, then mostly removals of what is there.
+      if (addresses.number(10) < (i / 5000 % 2 ? 8u : 2u)) {
+        auto it = model.routes().lower_bound(prefix);
+        if (it == model.routes().end()) it = model.routes().begin();
+        const auto gone = it == model.routes().end() ? prefix : it->first;
+        ASSERT_EQ(fib.remove(gone), model.remove(gone)) << gone.to_string();
+        ASSERT_EQ(fib.lookup(gone.address), model.lookup(gone.address)) << gone.to_string() << " operation " << i;
       } else {
-        const ForwardingIndex target{static_cast<std::uint32_t>(random() % 50 + 1)};
-        EXPECT_TRUE(fib.set(prefix, target).ok());
-        routes[prefix] = target;
+        const auto index = target(addresses.number(50) + 1);
+        ASSERT_TRUE(fib.set(prefix, index).ok());
+        model.set(prefix, index);
       }
-      for (int i = 0; i < 5; ++i) {
-        const auto address = random_address<Address>(random);
-        ASSERT_EQ(fib.lookup(address), linear_lookup(routes, address)) << address.to_string() << " round " << round;
-      }
-      ASSERT_EQ(fib.lookup(prefix.address), linear_lookup(routes, prefix.address)) << prefix.to_string();
+      ASSERT_EQ(fib.lookup(prefix.address), model.lookup(prefix.address)) << prefix.to_string() << " operation " << i;
+      const auto address = addresses.next();
+      ASSERT_EQ(fib.lookup(address), model.lookup(address)) << address.to_string() << " operation " << i;
     }
-    for (const auto& [prefix, target] : routes) EXPECT_TRUE(fib.remove(prefix));
+    for (const auto& [prefix, index] : model.routes())
+      ASSERT_EQ(fib.lookup(prefix.address), model.lookup(prefix.address));
+    while (!model.routes().empty()) {
+      const auto prefix = model.routes().begin()->first;
+      ASSERT_TRUE(fib.remove(prefix));
+      model.remove(prefix);
+    }
     EXPECT_EQ(nodes.used(), 0u) << "nodes stay behind when all routes are gone";
-    EXPECT_EQ(fib.lookup(random_address<Address>(random)), ForwardingIndex{0});
+    EXPECT_EQ(fib.lookup(addresses.next()), target(0));
   }
   rcu.drain();
 }
 
-TEST(Fib, AgreesWithALinearSearchInIp4WhileRoutesComeAndGo) { agrees_with_a_linear_search<Ip4Address>(); }
-TEST(Fib, AgreesWithALinearSearchInIp6WhileRoutesComeAndGo) { agrees_with_a_linear_search<Ip6Address>(); }
+TEST(Fib, AgreesWithTheModelInIp4WhileRoutesComeAndGo) { agrees_with_the_model<Ip4Address>(100000); }
+TEST(Fib, AgreesWithTheModelInIp6WhileRoutesComeAndGo) { agrees_with_the_model<Ip6Address>(50000); }
 
 TEST(Fib, GivesItsNodesBackWithTheTable) {
   Rcu rcu;
   FibNodes nodes(rcu);
   {
     Fib<Ip4Address> fib(nodes);
-    EXPECT_TRUE(fib.set(*Prefix<Ip4Address>::parse("10.1.2.3/32"), ForwardingIndex{1}).ok());
-    EXPECT_EQ(nodes.used(), 2u);
+    EXPECT_TRUE(fib.set(p4("10.1.2.3/32"), target(1)).ok());
+    EXPECT_EQ(nodes.used(), 1u) << "levels without a branch take no node";
+    EXPECT_TRUE(fib.set(p4("10.1.3.3/32"), target(1)).ok());
+    EXPECT_EQ(nodes.used(), 3u);
   }
   EXPECT_EQ(nodes.used(), 0u);
+}
+
+TEST(Fib, ANodeThatWasJumpedOverIsPutInWhereRoutesPart) {
+  Rcu rcu;
+  FibNodes nodes(rcu);
+  Fib<Ip6Address> fib(nodes);
+  ASSERT_TRUE(fib.set(p6("2001:db8::1/128"), target(1)).ok());
+  EXPECT_EQ(nodes.used(), 1u);
+  EXPECT_EQ(fib.lookup(a6("2001:db8::1")), target(1));
+  EXPECT_EQ(fib.lookup(a6("2001:db8::2")), target(0));
+  EXPECT_EQ(fib.lookup(a6("2001:db8:1::1")), target(0)) << "bytes that were jumped over differ";
+  ASSERT_TRUE(fib.set(p6("2001:db8::/64"), target(2)).ok());
+  EXPECT_EQ(fib.lookup(a6("2001:db8::1")), target(1));
+  EXPECT_EQ(fib.lookup(a6("2001:db8::1:0:0:1")), target(2)) << "the /64 is what the host's node misses to";
+  EXPECT_EQ(fib.lookup(a6("2001:db8:0:1::1")), target(0));
+  ASSERT_TRUE(fib.set(p6("2001:db8::/32"), target(3)).ok());
+  EXPECT_EQ(fib.lookup(a6("2001:db8:0:1::1")), target(3));
+  EXPECT_TRUE(fib.remove(p6("2001:db8::/64")));
+  EXPECT_EQ(fib.lookup(a6("2001:db8::1:0:0:1")), target(3));
+  EXPECT_EQ(fib.lookup(a6("2001:db8::1")), target(1));
+  EXPECT_EQ(nodes.used(), 2u);
+}
+
+TEST(Fib, ALessSpecificRouteReachesEveryMissBelowIt) {
+  Rcu rcu;
+  FibNodes nodes(rcu);
+  Fib<Ip4Address> fib(nodes);
+  ASSERT_TRUE(fib.set(p4("10.1.2.3/32"), target(1)).ok());
+  ASSERT_TRUE(fib.set(p4("0.0.0.0/0"), target(2)).ok());
+  EXPECT_EQ(fib.lookup(a4("10.1.9.9")), target(2));
+  ASSERT_TRUE(fib.set(p4("10.0.0.0/8"), target(3)).ok());
+  EXPECT_EQ(fib.lookup(a4("10.1.9.9")), target(3));
+  EXPECT_EQ(fib.lookup(a4("10.1.2.4")), target(3));
+  EXPECT_TRUE(fib.remove(p4("10.0.0.0/8")));
+  EXPECT_EQ(fib.lookup(a4("10.1.9.9")), target(2));
+  EXPECT_FALSE(fib.remove(p4("10.0.0.0/8")));
+}
+
+TEST(Fib, WhenItIsFullItSaysSoAndNothingChanges) {
+  Rcu rcu;
+  FibNodes nodes(rcu);
+  Fib<Ip4Address> fib(nodes);
+  ASSERT_TRUE(fib.set(p4("10.0.0.0/24"), target(1)).ok());
+  while (nodes.available() > 1) nodes.take();
+  EXPECT_EQ(text(fib.set(p4("10.0.0.1/32"), target(2))),
+            "no room for prefix 10.0.0.1/32: all 1048576 FIB nodes are taken");
+  EXPECT_EQ(fib.lookup(a4("10.0.0.1")), target(1));
+  EXPECT_EQ(fib.prefixes().size(), 1u);
+  EXPECT_TRUE(fib.set(p4("10.0.0.0/24"), target(3)).ok()) << "what is there can be changed";
+  EXPECT_TRUE(fib.set(p4("11.0.0.0/16"), target(3)).ok()) << "and what the root holds";
+}
+
+// Readers see, for each address, what was there before or after a change, and never something else.
+template <class Address>
+void readers_never_wait(const Prefix<Address>& around, const Prefix<Address>& host) {
+  Rcu rcu;
+  FibNodes nodes(rcu);
+  Fib<Address> fib(nodes);
+  ASSERT_TRUE(fib.set(around, target(1)).ok());
+  ASSERT_TRUE(fib.set(host, target(99)).ok());
+  const auto inside = [&](Addresses<Address>& addresses) {
+    Address a = addresses.next();
+    for (unsigned byte = 0; byte < around.length / 8u; ++byte) a.bytes[byte] = around.address.bytes[byte];
+    return a;
+  };
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> wrong{0}, reads{0};
+  std::vector<std::thread> readers;
+  for (std::uint32_t seed = 1; seed <= 2; ++seed) {
+    readers.emplace_back([&, seed] {
+      Rcu::register_reader();
+      Addresses<Address> addresses(seed);
+      while (!stop.load(std::memory_order_relaxed)) {
+        const auto found = fib.lookup(inside(addresses));
+        wrong += found.value == 0 || found.value > 99;
+        wrong += fib.lookup(host.address) != target(99);
+        ++reads;
+        Rcu::quiescent();
+      }
+      Rcu::unregister_reader();
+    });
+  }
+  Addresses<Address> addresses(3);
+  std::set<Prefix<Address>> there;
+  for (int i = 0; i < 20000 || reads.load() < 1000; ++i) {
+    const auto length = around.length + 1 + addresses.number(Address::kBits - around.length);
+    const auto prefix = Prefix<Address>::of(inside(addresses), static_cast<std::uint8_t>(length));
+    if (there.size() > 200) {
+      EXPECT_TRUE(fib.remove(*there.begin()));
+      there.erase(there.begin());
+    } else if (prefix != host) {
+      EXPECT_TRUE(fib.set(prefix, target(addresses.number(50) + 2)).ok());
+      there.insert(prefix);
+    }
+  }
+  stop = true;
+  for (auto& reader : readers) reader.join();
+  EXPECT_EQ(wrong.load(), 0u);
+  rcu.drain();
+}
+
+TEST(Fib, ReadersGoOnWhileIp4RoutesChange) { readers_never_wait<Ip4Address>(p4("10.0.0.0/8"), p4("10.200.1.1/32")); }
+TEST(Fib, ReadersGoOnWhileIp6RoutesChange) {
+  readers_never_wait<Ip6Address>(p6("2001:d00::/24"), p6("2001:db8::1/128"));
 }
 
 }  // namespace

@@ -34,9 +34,8 @@ struct Ip4Lookup {
     return "";
   }
   struct Key {
-    const FibNodes::Entry* entry;  ///< the next to read, or null when value is what they lead to
-    std::uint32_t value;
-    std::uint32_t level;
+    const FibNodes::Entry* entry;  ///< the next to read, or null when value is the end
+    std::uint32_t value;           ///< what led to it
   };
   static constexpr std::size_t kSteps = 2;
 
@@ -44,24 +43,24 @@ struct Ip4Lookup {
 
   Key prepare(Packet& packet, Worker&) const noexcept {
     const Fib<Ip4Address>* fib = tables.ip4.find(packet.table);
-    if (!fib) return {nullptr, ForwardingIndex::kNone, 0};
+    if (!fib) return {nullptr, ForwardingIndex::kNone};
     const auto* entry = fib->first(packet.header<Ip4Header>()->destination);
     __builtin_prefetch(entry);
-    return {entry, 0, 0};
+    return {entry, 0};
   }
   void step(Packet& packet, Key& key, Worker&) const noexcept {
     if (!key.entry) return;
-    key.value = key.entry->load(std::memory_order_acquire);
+    const Ip4Address& destination = packet.header<Ip4Header>()->destination;
+    key.value = tables.nodes4.read(key.value, key.entry, destination);
     if (Fib<Ip4Address>::is_leaf(key.value)) {
       key.entry = nullptr;
       tables.forwarding.prefetch(ForwardingIndex{key.value});
       return;
     }
-    key.entry = tables.nodes4.entry(key.value, packet.header<Ip4Header>()->destination.bytes[2 + key.level++]);
-    __builtin_prefetch(key.entry);
+    key.entry = tables.nodes4.locate(key.value, destination);
   }
   Verdict finish(Packet& packet, Key& key, Worker&, Trace* trace) const noexcept {
-    if (key.entry) key.value = key.entry->load(std::memory_order_acquire);
+    if (key.entry) key.value = tables.nodes4.read(key.value, key.entry, packet.header<Ip4Header>()->destination);
     if (trace) *trace = {packet.header<Ip4Header>()->destination, packet.table, ForwardingIndex{key.value}, 0};
     if (key.value == ForwardingIndex::kNone) return Drop::NoTable;
     packet.forwarding = ForwardingIndex{key.value};

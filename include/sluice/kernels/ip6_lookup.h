@@ -36,11 +36,10 @@ struct Ip6Lookup {
     return "";
   }
   struct Key {
-    const FibNodes::Entry* entry;  ///< the next to read, or null when value is what they lead to
-    std::uint32_t value;
-    std::uint32_t level;
+    const FibNodes::Entry* entry;  ///< the next to read, or null when value is the end
+    std::uint32_t value;           ///< what led to it
   };
-  static constexpr std::size_t kSteps = 6;  // to /64; finish() goes the rest
+  static constexpr std::size_t kSteps = 4;  // a full table rarely needs more; finish() goes the rest
 
   const IpTables& tables;
 
@@ -48,30 +47,28 @@ struct Ip6Lookup {
     const Fib<Ip6Address>* fib = tables.ip6.find(packet.table);
     const Ip6Address& destination = packet.header<Ip6Header>()->destination;
     if (destination.is_link_local()) [[unlikely]]
-      return {nullptr, kLinkLocal, 0};
-    if (!fib) return {nullptr, ForwardingIndex::kNone, 0};
+      return {nullptr, kLinkLocal};
+    if (!fib) return {nullptr, ForwardingIndex::kNone};
     const auto* entry = fib->first(destination);
     __builtin_prefetch(entry);
-    return {entry, 0, 0};
+    return {entry, 0};
   }
   void step(Packet& packet, Key& key, Worker&) const noexcept {
     if (!key.entry) return;
-    key.value = key.entry->load(std::memory_order_acquire);
+    const Ip6Address& destination = packet.header<Ip6Header>()->destination;
+    key.value = tables.nodes6.read(key.value, key.entry, destination);
     if (Fib<Ip6Address>::is_leaf(key.value)) {
       key.entry = nullptr;
       tables.forwarding.prefetch(ForwardingIndex{key.value});
       return;
     }
-    key.entry = tables.nodes6.entry(key.value, packet.header<Ip6Header>()->destination.bytes[2 + key.level++]);
-    __builtin_prefetch(key.entry);
+    key.entry = tables.nodes6.locate(key.value, destination);
   }
   Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace) const noexcept {
     const auto& ip = *packet.header<Ip6Header>();
     while (key.entry) {
-      key.value = key.entry->load(std::memory_order_acquire);
-      key.entry = Fib<Ip6Address>::is_leaf(key.value)
-                      ? nullptr
-                      : tables.nodes6.entry(key.value, ip.destination.bytes[2 + key.level++]);
+      key.value = tables.nodes6.read(key.value, key.entry, ip.destination);
+      key.entry = Fib<Ip6Address>::is_leaf(key.value) ? nullptr : tables.nodes6.locate(key.value, ip.destination);
     }
     if (trace) *trace = {ip.destination, packet.table, ForwardingIndex{key.value}, 0};
     if (key.value == ForwardingIndex::kNone) return Drop::NoTable;
