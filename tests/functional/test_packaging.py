@@ -5,9 +5,11 @@ import shutil
 import subprocess
 
 import pytest
+from scapy.layers.l2 import Ether
 
 from lib.daemon import BUILD, ROOT
 from lib.net import run
+from lib.packets import Port
 
 LISTING = """cmake_minimum_required(VERSION 3.25)
 project(outside CXX)
@@ -86,18 +88,40 @@ def test_the_unit_is_ready_watched_and_bounded(prefix):
         assert not ours, "\n".join(ours)
 
 
-def test_a_copy_of_macswap_builds_and_passes_its_tests_out_of_the_tree(prefix, tmp_path):
-    shutil.copytree(ROOT / "plugins/macswap", tmp_path / "macswap")
-    (tmp_path / "CMakeLists.txt").write_text(LISTING)
-    build = tmp_path / "build"
-    run("cmake", "-S", tmp_path, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-        f"-DCMAKE_CXX_COMPILER={cached('CMAKE_CXX_COMPILER')}", f"-DCMAKE_INSTALL_PREFIX={tmp_path}/installed",
+@pytest.fixture(scope="module")
+def outside(prefix, tmp_path_factory):
+    """macswap.so from a copy of its folder, built and installed out of the tree with find_package(sluice)."""
+    folder = tmp_path_factory.mktemp("outside")
+    shutil.copytree(ROOT / "plugins/macswap", folder / "macswap")
+    (folder / "CMakeLists.txt").write_text(LISTING)
+    build = folder / "build"
+    run("cmake", "-S", folder, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_CXX_COMPILER={cached('CMAKE_CXX_COMPILER')}", f"-DCMAKE_INSTALL_PREFIX={folder}/installed",
         timeout=120)
     run("cmake", "--build", build, timeout=170)
     tests = run("ctest", "--test-dir", build, "--no-tests=error", "--output-on-failure")
     assert "100% tests passed" in tests.stdout
     run("cmake", "--install", build)
-    assert (tmp_path / "installed/lib/sluice" / cached("SLUICE_ISA") / "macswap.so").is_file()
+    return folder / "installed/lib/sluice" / cached("SLUICE_ISA") / "macswap.so"
+
+
+def test_a_copy_of_macswap_builds_and_passes_its_tests_out_of_the_tree(outside):
+    assert outside.is_file()
+
+
+def test_the_plugin_from_outside_works_in_the_daemon(outside, network, daemon):
+    node, peer = network.namespace("node"), network.namespace("peer")
+    network.veth(node, "uplink", peer, "eth0", offloads=False)
+    sluice = daemon(namespace=node, arguments=["--plugin", outside], configuration={"plugins": {"load": ["af_packet"]}},
+                    startup=["create interface af-packet uplink", "set interface state uplink up",
+                             "set interface feature uplink macswap on"])
+    sent = Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01", type=0x88B5) / (b"there and back" * 4)
+    with Port(peer, "eth0") as port:
+        port.send(sent)
+        back = port.expect(lambda p: p.type == 0x88B5, what="the frame")
+    assert (back.dst, back.src) == ("02:00:00:00:00:01", "02:00:00:00:00:02")
+    assert bytes(back.payload) == bytes(sent.payload)
+    assert sluice.interface("uplink")["tx_packets"] == 1
 
 
 def contents(deb):
