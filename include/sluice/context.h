@@ -38,7 +38,7 @@ class SLUICE_API Context {
   virtual Features& features() = 0;
   /// Route tables and adjacencies (routes.h); null when the IP stack is not loaded (tests).
   virtual Routes* routes() = 0;
-  /// Who takes packets for this node (local.h); null when the IP stack is not loaded.
+  /// Who takes what is addressed to this node (local.h); null without the IP stack.
   virtual LocalDelivery* local() = 0;
   /// Where services register (api.h).
   virtual Api& api() = 0;

@@ -3,6 +3,7 @@
 // at the header behind IP; one that registered a UDP port, behind a checked UDP header; l3_offset and l4_offset are
 // set, fragments put together. What nobody registered is punted to the host.
 #pragma once
+#include <sluice/net/address.h>
 #include <sluice/status.h>
 #include <sluice/types.h>
 
@@ -47,8 +48,11 @@ class SLUICE_API LocalDelivery {
   virtual Status remove_protocol(IpFamily family, std::uint8_t protocol) = 0;
   virtual Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) = 0;
   virtual Status remove_udp_port(IpFamily family, std::uint16_t port) = 0;
-  /// What no node has taken goes out by this interface, one without a link layer; an invalid index: nowhere.
-  virtual void set_punt(InterfaceIndex interface) = 0;
+
+  /// What is for this node and no node takes goes out by this interface; an invalid index: nowhere. host is the other
+  /// end's address on an Ethernet interface; zero: the one that is heard there first. False: it was so already. Errors:
+  /// no such interface.
+  virtual StatusOr<bool> set_punt(InterfaceIndex interface, const MacAddress& host = {}) = 0;
 };
 
 }  // namespace sluice

@@ -54,6 +54,9 @@ void Daemon::offer_services() {
   interface_service_->offer(api_);
   route_service_ = std::make_unique<ip::RouteService>(ip_->routes(), context_->interfaces());
   route_service_->offer(api_);
+  neighbor_service_ = std::make_unique<ip::NeighborService>(ip_->state(), ip_->neighbors(), ip_->addresses(),
+                                                            ip_->local(), context_->interfaces());
+  neighbor_service_->offer(api_);
   runtime_service_ = std::make_unique<runtime::RuntimeService>(*dataplane_);
   runtime_service_->offer(api_);
   trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces());

@@ -13,6 +13,7 @@
 #include "control/trace_service.h"
 #include "interface/interface_service.h"
 #include "ip/ip_stack.h"
+#include "ip/neighbor_service.h"
 #include "ip/route_service.h"
 #include "sluice/api.h"
 
@@ -59,6 +60,7 @@ class SLUICE_API Daemon {
   std::vector<LoadedPlugin> plugins_;
   std::unique_ptr<interface::InterfaceService> interface_service_;
   std::unique_ptr<ip::RouteService> route_service_;
+  std::unique_ptr<ip::NeighborService> neighbor_service_;
   std::unique_ptr<runtime::RuntimeService> runtime_service_;
   std::unique_ptr<trace::TraceService> trace_service_;
   bool running_ = false;

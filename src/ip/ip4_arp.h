@@ -78,8 +78,7 @@ struct Ip4Arp {
   bool resolved(const Packet& packet) const noexcept {
     const Fib<Ip4Address>* fib = ip.tables.ip4.find(packet.table);
     if (!fib) return true;
-    const ForwardingKind kind = ip.tables.forwarding.at(fib->lookup(packet.header<Ip4Header>()->destination)).kind;
-    return kind != ForwardingKind::Connected && kind != ForwardingKind::Incomplete;
+    return !must_wait(ip.tables.forwarding, fib->lookup(packet.header<Ip4Header>()->destination), packet.flow_hash);
   }
 };
 

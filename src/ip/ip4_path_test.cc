@@ -126,6 +126,27 @@ TEST_F(Ip4Path, HoldsPacketsWhileTheirNeighbourIsResolvedAndSendsThemInOrder) {
   }
 }
 
+TEST_F(Ip4Path, KeepsWaitingForTheMemberOfAGroupThatItsFlowTakes) {
+  const auto eth = ethernet_interface("02::9");
+  const auto member = add(ForwardingKind::Incomplete, eth);
+  Forwarding group;
+  group.kind = ForwardingKind::Group;
+  group.group_size = 2;
+  group.members = std::make_unique<ForwardingIndex[]>(2);
+  group.members[0] = group.members[1] = member;
+  route4("198.51.100.0/24", *ip.tables.forwarding.add(std::move(group)));
+  receive(a, "ip4-input", ip4_packet("10.1.0.5", "198.51.100.7", 17, udp(1, 2, payload(8))));
+  EXPECT_EQ(messages().size(), 1u);
+  for (int i = 0; i < 5; ++i) release();
+  EXPECT_TRUE(messages().empty()) << "it is not asked for again with every look";
+  Forwarding complete;
+  complete.kind = ForwardingKind::Adjacency;
+  complete.interface = eth;
+  ip.tables.forwarding.replace(member, std::move(complete));
+  release();
+  EXPECT_EQ(take(eth).size(), 1u);
+}
+
 TEST_F(Ip4Path, TellsTheSourceWhenTheNeighbourDoesNotAnswer) {
   const auto eth = ethernet_interface("02::9");
   route4("198.51.100.7/32", add(ForwardingKind::Incomplete, eth));

@@ -81,8 +81,7 @@ struct Ip6Nd {
     } else if (const Fib<Ip6Address>* fib = ip.tables.ip6.find(packet.table)) {
       index = fib->lookup(destination);
     }
-    const ForwardingKind kind = ip.tables.forwarding.at(index).kind;
-    return kind != ForwardingKind::Connected && kind != ForwardingKind::Incomplete;
+    return !must_wait(ip.tables.forwarding, index, packet.flow_hash);
   }
 };
 

@@ -19,7 +19,7 @@ IpStack::IpStack(Context& context)
           [this] { context_.release_held(); }),
       addresses_(state_, context.interfaces(),
                  [this](InterfaceIndex interface, const FrameBytes& frame) { send(interface, frame); }),
-      local_(state_) {}
+      local_(state_, context.interfaces()) {}
 
 IpStack::~IpStack() = default;
 
@@ -57,14 +57,6 @@ void IpStack::send(InterfaceIndex interface, const FrameBytes& frame) {
   packet->tx_interface = interface;
   packet->flags |= kLocal | kChecksumValid;
   (void)context_.inject(output_, packet);
-}
-
-StatusOr<bool> IpStack::set_punt(InterfaceIndex interface, const MacAddress& host) {
-  const PuntTarget& now = state_.punt.get();
-  if (interface.valid() && !context_.interfaces().find(interface)) return not_found("no such interface");
-  if (now.interface == interface && (host.is_zero() || (now.knows_host && now.host == host))) return false;
-  state_.punt.publish(std::make_unique<const PuntTarget>(PuntTarget{interface, !host.is_zero(), host}));
-  return true;
 }
 
 }  // namespace sluice

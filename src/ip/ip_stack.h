@@ -30,11 +30,6 @@ class IpStack {
   AddressKeeper& addresses() { return addresses_; }
   LocalDelivery& local() { return local_; }
 
-  /// What is for this node and no node takes goes out by this interface; an invalid index: nowhere. host is the other
-  /// end's address on an Ethernet interface; zero: the one that is heard there first. False: it was so already. Errors:
-  /// no such interface.
-  StatusOr<bool> set_punt(InterfaceIndex interface, const MacAddress& host = {});
-
  private:
   static constexpr std::chrono::milliseconds kTick{100};
   void send(InterfaceIndex interface, const FrameBytes& frame);

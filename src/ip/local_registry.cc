@@ -59,4 +59,12 @@ Status LocalRegistry::remove_udp_port(IpFamily family, std::uint16_t port) {
   return {};
 }
 
+StatusOr<bool> LocalRegistry::set_punt(InterfaceIndex interface, const MacAddress& host) {
+  const PuntTarget& now = state_.punt.get();
+  if (interface.valid() && !interfaces_.find(interface)) return not_found("no such interface");
+  if (now.interface == interface && (host.is_zero() || (now.knows_host && now.host == host))) return false;
+  state_.punt.publish(std::make_unique<const PuntTarget>(PuntTarget{interface, !host.is_zero(), host}));
+  return true;
+}
+
 }  // namespace sluice

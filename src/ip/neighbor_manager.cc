@@ -158,8 +158,8 @@ bool NeighborManager::expire(const Key& key, Neighbor& neighbor) {
   return true;
 }
 
-StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const IpAddress& address,
-                                              const MacAddress& mac) {
+StatusOr<bool> NeighborManager::would_add_permanent(InterfaceIndex interface, const IpAddress& address,
+                                                    const MacAddress& mac) const {
   const InterfaceEntry* entry = interfaces_.find(interface);
   if (!entry) return not_found("no such interface");
   if (entry->link != LinkLayer::Ethernet) {
@@ -174,7 +174,14 @@ StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const Ip
   if (it == neighbors_.end() && neighbors_.size() >= options_.max_entries) {
     return exhausted("neighbor {}: the table holds {} entries, the most", address.to_string(), options_.max_entries);
   }
-  Neighbor& neighbor = neighbors_[key];
+  return true;
+}
+
+StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const IpAddress& address,
+                                              const MacAddress& mac) {
+  const auto would = would_add_permanent(interface, address, mac);
+  if (!would.ok() || !*would) return would;
+  Neighbor& neighbor = neighbors_[{interface, address}];
   neighbor.state = NeighborState::Permanent;
   neighbor.mac = mac;
   neighbor.heard = now_;

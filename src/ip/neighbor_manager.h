@@ -65,11 +65,16 @@ class NeighborManager {
   /// False: it is the same already. Errors: no such interface, one without a link layer, a group address, the table is
   /// full.
   StatusOr<bool> add_permanent(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac);
+  /// What add_permanent() would answer, without doing it.
+  StatusOr<bool> would_add_permanent(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) const;
+  bool knows(InterfaceIndex interface, const IpAddress& address) const {
+    return neighbors_.contains({interface, address});
+  }
   /// Forgets one, whatever its state. False: there is none.
   bool remove(InterfaceIndex interface, const IpAddress& address);
   void interface_gone(InterfaceIndex interface);
 
-  /// In the order of interface and address; the first behind after, or the first of all.
+  /// In the order of interface and address.
   std::vector<NeighborEntry> list() const;
   const Counters& counters() const { return counters_; }
 

@@ -26,4 +26,11 @@ struct IpState {
   std::uint32_t neighbor_wanted = 0, neighbor_seen = 0, address_conflict = 0;
 };
 
+/// Whether a packet that a lookup leads here has to wait for a neighbour. A group is taken apart as the lookup does it.
+inline bool must_wait(const ForwardingTable& table, ForwardingIndex index, std::uint32_t flow_hash) noexcept {
+  const Forwarding* object = &table.at(index);
+  if (object->kind == ForwardingKind::Group) object = &table.at(object->members[flow_hash & (object->group_size - 1u)]);
+  return object->kind == ForwardingKind::Connected || object->kind == ForwardingKind::Incomplete;
+}
+
 }  // namespace sluice
