@@ -5,6 +5,7 @@
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "ip/token_bucket.h"
+#include "sluice/net/icmp.h"
 #include "sluice/node.h"
 
 namespace sluice {
