@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace sluice {
@@ -69,8 +70,8 @@ StatusOr<MacAddress> MacAddress::parse(std::string_view text) {
   const int l = parse_groups(text.substr(0, gap), left);
   const int r = parse_groups(text.substr(gap + 2), right);
   if (l < 0 || r < 0 || l + r > 5) return bad();
-  for (int i = 0; i < l; ++i) mac.bytes[static_cast<std::size_t>(i)] = left[static_cast<std::size_t>(i)];
-  for (int i = 0; i < r; ++i) mac.bytes[static_cast<std::size_t>(6 - r + i)] = right[static_cast<std::size_t>(i)];
+  std::copy_n(left.begin(), l, mac.bytes.begin());
+  std::copy_n(right.begin(), r, mac.bytes.end() - r);
   return mac;
 }
 
