@@ -172,10 +172,13 @@ TEST(CheckRules, FillsDefaultsAndRefusesWhatIsMissing) {
             "name an apple: must be a name of letters, digits and -_./: (at most 63)");
 }
 
-TEST(CheckRules, TakesOffForABoolThatMustBeGiven) {
+TEST(CheckRules, TakesOffAndTheFirstEnumeratorForAnswers) {
   interface::StateRequest down;
   down.set_name("null0");
   EXPECT_TRUE(check_rules(down, {}).ok()) << sluice::text(check_rules(down, {}));
+  interface::RxModeRequest adaptive;
+  adaptive.set_name("null0");
+  EXPECT_TRUE(check_rules(adaptive, {}).ok()) << sluice::text(check_rules(adaptive, {}));
 }
 
 TEST(CheckRules, LooksIntoNestedMessages) {

@@ -232,8 +232,9 @@ Status check_field(Message& message, const FieldDescriptor& field, const KindChe
   if (!given && !r.default_().empty()) {
     if (auto status = set_value(message, field, r.default_()); !status.ok()) return status;
   } else if (!given && r.required()) {
-    // A plain bool cannot say that it is missing: off is what it holds then.
-    if (field.cpp_type() == Type::CPPTYPE_BOOL && !field.has_presence() && !field.is_repeated()) return {};
+    // A plain bool or enumerator cannot say that it is missing: off, or the first one, is what it holds then.
+    const bool worded = field.cpp_type() == Type::CPPTYPE_BOOL || field.cpp_type() == Type::CPPTYPE_ENUM;
+    if (worded && !field.has_presence() && !field.is_repeated()) return {};
     if (!is_integer(field) || field.has_presence() || field.is_repeated()) {
       return refused("{}: is missing; must be {}", kebab(field.name()), allowed(field));
     }
