@@ -89,7 +89,7 @@ Status HostTap::connect(const PodSpec& spec, InterfaceIndex interface) {
     const auto added = context_.routes()->add(spec.table, prefix, RouteSource::Pod, to_host);
     if (!added.ok()) return added.status();
   }
-  context_.local()->set_punt(interface);
+  if (auto punt = context_.local()->set_punt(interface); !punt.ok()) return punt.status();
   const auto netlink = host::Netlink::open("");
   if (!netlink.ok()) return netlink.status();
   if (Status status = netlink->set_up(spec.host_name, true); !status.ok()) return status;
@@ -111,7 +111,7 @@ void HostTap::deleted() {
   const PodSpec spec = *spec_;
   spec_.reset();
   for (const IpPrefix& prefix : spec.prefixes()) context_.routes()->remove(spec.table, prefix, RouteSource::Pod);
-  context_.local()->set_punt(InterfaceIndex());
+  (void)context_.local()->set_punt(InterfaceIndex());  // taking it away cannot fail
   routes_.clear();
   if (Status status = device_->withdraw(); !status.ok())
     log(LogLevel::Warning, "host tap was not removed", field("interface", spec.name), field("why", text(status)));
