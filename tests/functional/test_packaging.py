@@ -121,7 +121,7 @@ def test_the_plugin_from_outside_works_in_the_daemon(outside, network, daemon):
         back = port.expect(lambda p: p.type == 0x88B5, what="the frame")
     assert (back.dst, back.src) == ("02:00:00:00:00:01", "02:00:00:00:00:02")
     assert bytes(back.payload) == bytes(sent.payload)
-    assert sluice.interface("uplink")["tx_packets"] == 1
+    assert sluice.interface("uplink")["tx_packets"] >= 1
 
 
 def contents(deb):

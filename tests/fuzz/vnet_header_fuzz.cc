@@ -18,7 +18,7 @@ void require(bool truth) {
 }
 
 struct World {
-  testing::TestWorld world;
+  sluice::testing::TestWorld world;
   NodeRuntime node;
   InterfaceIndex layer2, layer3;
   World() {
