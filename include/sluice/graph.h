@@ -154,6 +154,7 @@ class SLUICE_API GraphRuntime {
   Frame* take_frame() noexcept;
   void give_frame(Frame* frame) noexcept;
   void queue(Frame* frame) noexcept;
+  void lose(Worker& worker, Packet* packet) noexcept;
   NodeIndex resolve(const Edge& edge, Worker& worker, Packet& packet) noexcept;
   void drop(NodeRuntime& from, Worker& worker, Packet* packet, std::uint16_t reason) noexcept;
 

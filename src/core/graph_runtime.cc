@@ -60,13 +60,18 @@ void GraphRuntime::queue(Frame* frame) noexcept {
   open_[frame->node.value] = frame;
 }
 
+void GraphRuntime::lose(Worker& worker, Packet* packet) noexcept {
+  overrun.add();
+  if (packet->rx_interface.valid()) worker.counters(packet->rx_interface)[InterfaceCounter::Drops].add();
+  worker.buffers().free(packet);
+}
+
 void GraphRuntime::append(Worker& worker, NodeIndex node, Packet* packet, bool traced) noexcept {
   Frame* frame = open_[node.value];
   if (!frame || frame->count == kVectorMax) [[unlikely]] {
     frame = take_frame();
     if (!frame) {
-      overrun.add();
-      worker.buffers().free(packet);
+      lose(worker, packet);
       return;
     }
     frame->node = node;
@@ -170,8 +175,7 @@ void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, std::span<Packet*
       if (target.value < open_.size()) [[likely]] {
         append(worker, target, packet, traced);
       } else {
-        overrun.add();
-        worker.buffers().free(packet);
+        lose(worker, packet);
       }
     } else if (code & kVerdictDropBit) {
       drop(from, worker, packet, code & 0x7fff);
