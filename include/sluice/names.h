@@ -14,7 +14,10 @@ consteval std::string_view raw_enum_name() {
   std::string_view s = __PRETTY_FUNCTION__;
   s = s.substr(s.find("V = ") + 4);
   s = s.substr(0, s.find_first_of(";]"));
-  const bool named = s.find('(') == s.npos && !(s[0] >= '0' && s[0] <= '9');
+  // A value without a name is written (TYPE)5 or 5; clang also writes (anonymous namespace).
+  const std::size_t cast = s.rfind(')');
+  const std::size_t digit = cast == s.npos ? 0 : cast + 1;
+  const bool named = digit < s.size() && !(s[digit] >= '0' && s[digit] <= '9');
   return named ? s.substr(s.rfind(':') + 1) : std::string_view{};
 }
 

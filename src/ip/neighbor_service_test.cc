@@ -46,7 +46,8 @@ struct NeighborServiceTest : ::testing::Test {
   std::string list() {
     CallContext call;
     std::string lines;
-    auto stream = api.find("/sluice.ip.Neighbors/ShowNeighbor")->streaming(NeighborQuery{}, call);
+    const NeighborQuery all;  // outlives the stream
+    auto stream = api.find("/sluice.ip.Neighbors/ShowNeighbor")->streaming(all, call);
     while (stream->next() == AnyStream::Step::Value) {
       const auto& n = static_cast<const Neighbor&>(stream->value());
       lines += fmt::format("{} {} {} {}\n", n.address(), n.mac(), n.interface(), n.state());

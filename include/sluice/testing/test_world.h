@@ -68,7 +68,7 @@ class TestWorld {
     std::size_t at = 0;
     while (true) {
       const std::size_t n = std::min(bytes.size() - at, segment_size);
-      std::memcpy(segment->data, bytes.data() + at, n);
+      if (n > 0) std::memcpy(segment->data, bytes.data() + at, n);
       segment->length = static_cast<std::uint16_t>(n);
       at += n;
       if (at == bytes.size()) break;
