@@ -55,6 +55,7 @@ class Daemon:
         except BaseException:
             self.kill()
             self.print_log()
+            self.remove()
             raise
 
     def write_configuration(self, startup, configuration):
