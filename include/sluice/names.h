@@ -14,10 +14,10 @@ consteval std::string_view raw_enum_name() {
   std::string_view s = __PRETTY_FUNCTION__;
   s = s.substr(s.find("V = ") + 4);
   s = s.substr(0, s.find_first_of(";]"));
-  // A value without a name is written (TYPE)5 or 5; clang also writes (anonymous namespace).
+  // A value without a name is written (TYPE)5 or 5. A name may have (anonymous namespace) or <(char)101> before it.
   const std::size_t cast = s.rfind(')');
-  const std::size_t digit = cast == s.npos ? 0 : cast + 1;
-  const bool named = digit < s.size() && !(s[digit] >= '0' && s[digit] <= '9');
+  const std::string_view tail = cast == s.npos ? s : s.substr(cast + 1);
+  const bool named = tail.find_first_not_of("0123456789") != tail.npos;
   return named ? s.substr(s.rfind(':') + 1) : std::string_view{};
 }
 
