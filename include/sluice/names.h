@@ -24,6 +24,8 @@ consteval std::string_view raw_enum_name() {
 /// How many enumerators E has; they count from zero without gaps.
 template <class E, std::size_t N = 0>
 consteval std::size_t enum_count() {
+  // Looking for a name in it has the enumeration of a template defined, before which clang knows none of its names.
+  static_assert(!requires { E::kNameThatNoEnumerationHas; });
   if constexpr (raw_enum_name<static_cast<E>(N)>().empty()) {
     return N;
   } else {
