@@ -36,6 +36,25 @@ void synchronize() {
 
 }  // namespace
 
+namespace {
+
+/// Runs what it holds even when the loop that it was posted to ends before its turn.
+struct Batch {
+  std::vector<Rcu::Function> functions;
+  Batch() = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() { run(); }
+  std::size_t run() {
+    const std::size_t n = functions.size();
+    for (auto& function : functions) function();
+    functions.clear();
+    return n;
+  }
+};
+
+}  // namespace
+
 Rcu::Rcu(std::function<void(Function)> post) : post_(std::move(post)), thread_([this] { run(); }) {}
 
 Rcu::~Rcu() {
@@ -73,18 +92,15 @@ void Rcu::drain() {
 
 void Rcu::run() {
   for (;;) {
-    auto batch = std::make_shared<std::vector<Function>>();
+    auto batch = std::make_shared<Batch>();
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
       if (stop_) return;
-      batch->swap(queue_);
+      batch->functions.swap(queue_);
     }
     synchronize();
-    const auto reclaim = [this, batch] {
-      for (auto& function : *batch) function();
-      backlog_.fetch_sub(batch->size(), std::memory_order_relaxed);
-    };
+    const auto reclaim = [this, batch] { backlog_.fetch_sub(batch->run(), std::memory_order_relaxed); };
     if (post_) {
       post_(reclaim);
     } else {
