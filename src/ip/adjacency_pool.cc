@@ -7,7 +7,12 @@
 
 namespace sluice {
 
-Forwarding AdjacencyPool::object(const Key& key, const Adjacency& adjacency) const {
+AdjacencyPool::Known AdjacencyPool::known(const Key& key) const {
+  const auto it = known_.find(key);
+  return it == known_.end() ? Known{} : it->second;
+}
+
+Forwarding AdjacencyPool::object(const Key& key) const {
   const auto& [interface, next_hop] = key;
   Forwarding f;
   f.interface = interface;
@@ -17,13 +22,14 @@ Forwarding AdjacencyPool::object(const Key& key, const Adjacency& adjacency) con
     f.kind = ForwardingKind::Adjacency;
     return f;
   }
-  switch (adjacency.state) {
+  const Known neighbor = known(key);
+  switch (neighbor.state) {
     case State::Incomplete: f.kind = ForwardingKind::Incomplete; break;
     case State::Failed: f.kind = ForwardingKind::Unreachable; break;
     case State::Complete: {
       f.kind = ForwardingKind::Adjacency;
       EthernetHeader header{};
-      header.destination = adjacency.mac;
+      header.destination = neighbor.mac;
       if (entry) header.source = entry->mac;
       header.type = be16(next_hop.is_ip6() ? kEthertypeIp6 : kEthertypeIp4);
       static_assert(sizeof header <= Forwarding::kRewriteMax);
@@ -39,7 +45,7 @@ std::optional<ForwardingIndex> AdjacencyPool::acquire(InterfaceIndex interface, 
   const Key key(interface, next_hop);
   auto it = adjacencies_.find(key);
   if (it == adjacencies_.end()) {
-    const auto index = forwarding_.add(object(key, {}));
+    const auto index = forwarding_.add(object(key));
     if (!index) return std::nullopt;
     it = adjacencies_.emplace(key, Adjacency{*index}).first;
   }
@@ -59,21 +65,27 @@ ForwardingIndex AdjacencyPool::find(const Key& key) const {
   return it == adjacencies_.end() ? ForwardingIndex{} : it->second.index;
 }
 
-void AdjacencyPool::update(const Key& key, State state, const MacAddress& mac) {
-  const auto it = adjacencies_.find(key);
-  if (it == adjacencies_.end() || (it->second.state == state && it->second.mac == mac)) return;
-  it->second.state = state;
-  it->second.mac = mac;
-  forwarding_.replace(it->second.index, object(key, it->second));
+void AdjacencyPool::update(const Key& key) {
+  if (const auto it = adjacencies_.find(key); it != adjacencies_.end()) {
+    forwarding_.replace(it->second.index, object(key));
+  }
 }
 
-void AdjacencyPool::complete(const Key& key, const MacAddress& mac) { update(key, State::Complete, mac); }
-void AdjacencyPool::fail(const Key& key) { update(key, State::Failed, {}); }
-void AdjacencyPool::forget(const Key& key) { update(key, State::Incomplete, {}); }
+void AdjacencyPool::learn(const Key& key, const Known& now) {
+  if (known(key) == now) return;
+  known_[key] = now;
+  update(key);
+}
+
+void AdjacencyPool::complete(const Key& key, const MacAddress& mac) { learn(key, {State::Complete, mac}); }
+void AdjacencyPool::fail(const Key& key) { learn(key, {State::Failed, {}}); }
+void AdjacencyPool::forget(const Key& key) {
+  if (known_.erase(key) != 0) update(key);
+}
 
 void AdjacencyPool::rewrite_all(InterfaceIndex interface) {
   for (auto& [key, adjacency] : adjacencies_) {
-    if (key.first == interface) forwarding_.replace(adjacency.index, object(key, adjacency));
+    if (key.first == interface) forwarding_.replace(adjacency.index, object(key));
   }
 }
 

@@ -23,7 +23,7 @@ class AdjacencyPool {
   void release(const Key& key);
   ForwardingIndex find(const Key& key) const;
 
-  // What is known of a neighbour; remembered only while the adjacency has users.
+  // What is known of a neighbour, until forget(): whether routes use its adjacency now or not.
   void complete(const Key& key, const MacAddress& mac);
   void fail(const Key& key);
   void forget(const Key& key);
@@ -32,18 +32,24 @@ class AdjacencyPool {
 
  private:
   enum class State : std::uint8_t { Incomplete, Complete, Failed };
+  struct Known {
+    State state = State::Incomplete;
+    MacAddress mac{};
+    friend bool operator==(const Known&, const Known&) = default;
+  };
   struct Adjacency {
     ForwardingIndex index;
     std::uint32_t users = 0;
-    State state = State::Incomplete;
-    MacAddress mac{};
   };
-  Forwarding object(const Key& key, const Adjacency& adjacency) const;
-  void update(const Key& key, State state, const MacAddress& mac);
+  Known known(const Key& key) const;
+  Forwarding object(const Key& key) const;
+  void learn(const Key& key, const Known& now);
+  void update(const Key& key);
 
   ForwardingTable& forwarding_;
   const Interfaces& interfaces_;
   std::map<Key, Adjacency> adjacencies_;
+  std::map<Key, Known> known_;
 };
 
 }  // namespace sluice

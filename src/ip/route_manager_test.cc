@@ -124,6 +124,30 @@ TEST_F(RouteManagerTest, ALinkThatGoesDownWithdrawsItsRoutesAndABackRestoresThem
   EXPECT_EQ(words("192.0.2.1"), "via 10.0.0.2 eth0 (resolving)");
 }
 
+TEST_F(RouteManagerTest, ANeighbourStaysKnownWhileItsLinkIsDown) {
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+  interfaces.set_carrier(eth0, false);
+  EXPECT_EQ(words("10.0.0.2"), "no-route");
+  interfaces.set_carrier(eth0, true);
+  for (const char* through : {"10.0.0.2", "192.0.2.1"}) {
+    EXPECT_EQ(words(through), "via 10.0.0.2 eth0") << through;
+    EXPECT_EQ(meets(through).rewrite[5], 0xaa) << through;
+  }
+  routes.forget_neighbor(eth0, ip("10.0.0.2"));
+  interfaces.set_carrier(eth0, false);
+  interfaces.set_carrier(eth0, true);
+  EXPECT_EQ(words("192.0.2.1"), "via 10.0.0.2 eth0 (resolving)");
+}
+
+TEST_F(RouteManagerTest, ANeighbourLearntBehindAStaticHostRouteIsReachedWhenThatGoes) {
+  ASSERT_TRUE(routes.add(0, prefix("10.0.0.2/32"), RouteSource::Static, {RouteKind::Blackhole, {}}).ok());
+  routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+  EXPECT_EQ(words("10.0.0.2"), "blackhole");
+  EXPECT_TRUE(routes.remove(0, prefix("10.0.0.2/32"), RouteSource::Static));
+  EXPECT_EQ(words("10.0.0.2"), "via 10.0.0.2 eth0");
+}
+
 TEST_F(RouteManagerTest, AMemberThatLeavesTakesOnlyItsOwnBuckets) {
   RouteSpec spec = via({"10.0.0.2", "10.1.0.2", "10.1.0.3"});
   spec.next_hops[0].weight = 2;

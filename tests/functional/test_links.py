@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What forwarding makes of links that go down and up, change their table, lose an address or are full of silent hosts."""
+from lib.router import BEYOND4, BEYOND6, LEFT4, LEFT6, RIGHT4, RIGHT6
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+
+BEYOND = [IP(src=LEFT4, dst=BEYOND4) / UDP(sport=1, dport=2) / b"beyond",
+          IPv6(src=LEFT6, dst=BEYOND6) / UDP(sport=1, dport=2) / b"beyond"]
+NEXT = [IP(src=LEFT4, dst=RIGHT4) / UDP(sport=1, dport=2) / b"next",
+        IPv6(src=LEFT6, dst=RIGHT6) / UDP(sport=1, dport=2) / b"next"]
+
+
+def test_a_link_that_bounces_reaches_the_neighbours_that_it_had(router):
+    between = router()
+    for state in ("down", "up"):
+        between.daemon.cli(f"set interface state r0 {state}")
+    for packet in BEYOND + NEXT:
+        between.send(packet)
+        between.expect_forwarded(packet)
