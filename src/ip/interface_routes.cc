@@ -102,11 +102,7 @@ void RouteManager::refresh_interface(InterfaceIndex interface) {
 
 void RouteManager::forget_interface(const InterfaceEntry& entry) {
   for (const InterfaceAddress& address : entry.addresses) remove_address(entry, address);
-  std::vector<AdjacencyPool::Key> neighbors;
-  for (const auto& [key, _] : neighbors_) {
-    if (key.first == entry.index) neighbors.push_back(key);
-  }
-  for (const auto& [interface, address] : neighbors) forget_neighbor(interface, address);
+  for (const IpAddress& neighbor : neighbors_of(entry.index)) forget_neighbor(entry.index, neighbor);
   // What is left of specs that name it loses that next hop, and goes with the last.
   const auto affected =
       by_interface_.contains(entry.index) ? by_interface_[entry.index] : std::set<std::pair<std::uint32_t, IpPrefix>>{};
@@ -130,19 +126,19 @@ void RouteManager::forget_interface(const InterfaceEntry& entry) {
 }
 
 void RouteManager::move_to_table(const InterfaceEntry& entry) {
-  std::vector<AdjacencyPool::Key> neighbors;
-  for (const auto& [key, _] : neighbors_) {
-    if (key.first == entry.index) neighbors.push_back(key);
-  }
-  for (const auto& [interface, address] : neighbors) forget_neighbor(interface, address);
   for (const InterfaceAddress& address : entry.addresses) {
     // Each alone, so that a subnet with two addresses goes with the last.
     InterfaceEntry alone = entry;
     alone.addresses = {address};
     remove_address(alone, address);
   }
-  interface_tables_[entry.index] = entry.table;
+  const std::uint32_t before = std::exchange(interface_tables_[entry.index], entry.table);
   for (const InterfaceAddress& address : entry.addresses) add_address(entry, address);
+  // Its neighbours are where they were, on its link.
+  for (const IpAddress& neighbor : neighbors_of(entry.index)) {
+    route_to_neighbor(before, neighbor);
+    route_to_neighbor(entry.table, neighbor);
+  }
 }
 
 void RouteManager::update_link(const InterfaceEntry& entry, bool gone) {
@@ -161,27 +157,43 @@ void RouteManager::update_link(const InterfaceEntry& entry, bool gone) {
   });
 }
 
-void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) {
-  const AdjacencyPool::Key key(interface, address);
-  if (!neighbors_.contains(key)) {
-    if (!interfaces_.find(interface)) return;
-    const bool link_local = is_link_local6(address);
-    const std::uint32_t table = interface_tables_[interface];
-    if (link_local) {
-      const auto index = adjacencies_.acquire(interface, address);
-      if (!index) return;
-      ip_.links.update([&](LinkTable& links) {
-        links.neighbors.push_back({interface, address.ip6(), *index});
-        std::sort(links.neighbors.begin(), links.neighbors.end());
-      });
-    } else if (!set(table, IpPrefix::host(address), RouteSource::Neighbor,
-                    {RouteKind::Forward, {{address, interface, 1}}})
-                    .ok()) {
-      return;
-    }
-    neighbors_[key] = {table, link_local};
+std::vector<IpAddress> RouteManager::neighbors_of(InterfaceIndex interface) const {
+  std::vector<IpAddress> addresses;
+  for (const auto& [address, interfaces] : neighbors_) {
+    if (interfaces.contains(interface)) addresses.push_back(address);
   }
+  return addresses;
+}
+
+/// Makes the host route of a neighbour what is known of it in a table: one path on each interface.
+void RouteManager::route_to_neighbor(std::uint32_t table, const IpAddress& address) {
+  if (is_link_local6(address)) return;  // known to its link only
+  RouteSpec spec;
+  if (const auto it = neighbors_.find(address); it != neighbors_.end()) {
+    for (const InterfaceIndex interface : it->second) {
+      if (interface_tables_[interface] == table) spec.next_hops.push_back({address, interface, 1});
+    }
+  }
+  if (spec.next_hops.empty()) {
+    remove(table, IpPrefix::host(address), RouteSource::Neighbor);
+  } else {
+    (void)set(table, IpPrefix::host(address), RouteSource::Neighbor, spec);
+  }
+}
+
+void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) {
+  if (!interfaces_.find(interface)) return;
+  const AdjacencyPool::Key key(interface, address);
   adjacencies_.complete(key, mac);
+  if (!neighbors_[address].insert(interface).second) return;
+  route_to_neighbor(interface_tables_[interface], address);
+  if (!is_link_local6(address)) return;
+  const auto index = adjacencies_.acquire(interface, address);
+  if (!index) return;
+  ip_.links.update([&](LinkTable& links) {
+    links.neighbors.push_back({interface, address.ip6(), *index});
+    std::sort(links.neighbors.begin(), links.neighbors.end());
+  });
 }
 
 void RouteManager::fail_neighbor(InterfaceIndex interface, const IpAddress& address) {
@@ -191,19 +203,17 @@ void RouteManager::fail_neighbor(InterfaceIndex interface, const IpAddress& addr
 void RouteManager::forget_neighbor(InterfaceIndex interface, const IpAddress& address) {
   const AdjacencyPool::Key key(interface, address);
   adjacencies_.forget(key);
-  const auto it = neighbors_.find(key);
-  if (it == neighbors_.end()) return;
-  const Neighbor neighbor = it->second;
-  neighbors_.erase(it);
-  if (!neighbor.link_local) {
-    remove(neighbor.table, IpPrefix::host(address), RouteSource::Neighbor);
-    return;
-  }
+  const auto it = neighbors_.find(address);
+  if (it == neighbors_.end() || it->second.erase(interface) == 0) return;
+  if (it->second.empty()) neighbors_.erase(it);
+  route_to_neighbor(interface_tables_[interface], address);
+  if (!is_link_local6(address)) return;
+  std::size_t listed = 0;
   ip_.links.update([&](LinkTable& links) {
-    std::erase_if(links.neighbors,
-                  [&](const auto& n) { return n.interface == interface && IpAddress(n.address) == address; });
+    listed = std::erase_if(links.neighbors,
+                           [&](const auto& n) { return n.interface == interface && IpAddress(n.address) == address; });
   });
-  adjacencies_.release(key);
+  if (listed != 0) adjacencies_.release(key);
 }
 
 }  // namespace sluice

@@ -72,10 +72,6 @@ class RouteManager final : public Routes {
     ForwardingIndex shared;
     std::vector<Member> members;
   };
-  struct Neighbor {
-    std::uint32_t table;
-    bool link_local;
-  };
 
   // route_resolve.cc
   Resolved resolve(const Table& table, const IpPrefix& prefix, const RouteSpec& spec, unsigned depth) const;
@@ -105,6 +101,8 @@ class RouteManager final : public Routes {
   void forget_interface(const InterfaceEntry& entry);
   void move_to_table(const InterfaceEntry& entry);
   void update_link(const InterfaceEntry& entry, bool gone);
+  void route_to_neighbor(std::uint32_t table, const IpAddress& address);
+  std::vector<IpAddress> neighbors_of(InterfaceIndex interface) const;
   ForwardingIndex direct(InterfaceIndex interface) const;
 
   IpTables& ip_;
@@ -114,7 +112,8 @@ class RouteManager final : public Routes {
   std::map<std::uint32_t, std::unique_ptr<Table>> tables_;
   /// Prefixes whose specs name an interface.
   std::map<InterfaceIndex, std::set<std::pair<std::uint32_t, IpPrefix>>> by_interface_;
-  std::map<AdjacencyPool::Key, Neighbor> neighbors_;
+  /// Those that are known, and on which interfaces: the same subnet may be on several.
+  std::map<IpAddress, std::set<InterfaceIndex>> neighbors_;
   std::map<InterfaceIndex, std::uint32_t> interface_tables_;
   /// What a destination on the link itself leads to.
   std::map<InterfaceIndex, ForwardingIndex> directs_;

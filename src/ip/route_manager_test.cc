@@ -194,6 +194,35 @@ TEST_F(RouteManagerTest, TablesAreApartAndAnInterfaceMovesWithItsSubnets) {
   EXPECT_EQ(routes.tables(), (std::vector<std::uint32_t>{0, 7}));
 }
 
+TEST_F(RouteManagerTest, AnInterfaceMovesWithItsNeighbours) {
+  routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+  routes.complete_neighbor(eth0, ip("fe80::2"), *MacAddress::parse("02::bb"));
+  const auto blue = routes.table(7);
+  (void)interfaces.set_table(eth0, 7, *blue, *blue);
+  EXPECT_EQ(words("10.0.0.2"), "no-route");
+  ASSERT_TRUE(routes.add(7, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})).ok());
+  for (const char* through : {"10.0.0.2", "192.0.2.1"}) {
+    EXPECT_EQ(routes.describe(tables.ip4.find(*blue)->lookup(ip(through).ip4())), "via 10.0.0.2 eth0");
+  }
+  EXPECT_EQ(routes.describe(tables.links.get().find(eth0, ip("fe80::2").ip6())), "via fe80::2 eth0");
+  routes.forget_neighbor(eth0, ip("10.0.0.2"));
+  EXPECT_EQ(routes.describe(tables.ip4.find(*blue)->lookup(ip("10.0.0.2").ip4())), "connected eth0");
+}
+
+TEST_F(RouteManagerTest, ANeighbourOnTwoInterfacesOfOneSubnetIsReachedByWhatIsLeft) {
+  give(eth1, "10.0.0.3", 24);
+  for (const InterfaceIndex gone : {eth0, eth1}) {
+    routes.complete_neighbor(eth0, ip("10.0.0.2"), *MacAddress::parse("02::aa"));
+    routes.complete_neighbor(eth1, ip("10.0.0.2"), *MacAddress::parse("02::bb"));
+    EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Group);
+    routes.forget_neighbor(gone, ip("10.0.0.2"));
+    EXPECT_EQ(words("10.0.0.2"), gone == eth0 ? "via 10.0.0.2 eth1" : "via 10.0.0.2 eth0");
+    EXPECT_EQ(meets("10.0.0.2").rewrite[5], gone == eth0 ? 0xbb : 0xaa);
+  }
+  routes.forget_neighbor(eth0, ip("10.0.0.2"));
+  EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Group) << "both interfaces are asked again";
+}
+
 TEST_F(RouteManagerTest, RefusesWhatMakesNoSenseAndChangesNothing) {
   const auto error = [&](const char* p, const RouteSpec& spec) {
     return text(routes.add(0, prefix(p), RouteSource::Static, spec).status());

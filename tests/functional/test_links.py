@@ -17,3 +17,14 @@ def test_a_link_that_bounces_reaches_the_neighbours_that_it_had(router):
     for packet in BEYOND + NEXT:
         between.send(packet)
         between.expect_forwarded(packet)
+
+
+def test_an_interface_that_changes_its_table_reaches_the_neighbours_that_it_had(router):
+    between = router()
+    for interface in ("l0", "r0"):
+        between.daemon.cli(f"set interface table {interface} 10")
+    for route in (f"198.51.100.0/24 via {RIGHT4}", f"2001:db8:100::/48 via {RIGHT6}"):
+        between.daemon.cli(f"add route {route} table 10")
+    for packet in BEYOND + NEXT:
+        between.send(packet)
+        between.expect_forwarded(packet)
