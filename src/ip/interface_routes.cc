@@ -107,7 +107,10 @@ void RouteManager::forget_interface(const InterfaceEntry& entry) {
   const auto affected =
       by_interface_.contains(entry.index) ? by_interface_[entry.index] : std::set<std::pair<std::uint32_t, IpPrefix>>{};
   for (const auto& [table, prefix] : affected) {
-    const auto specs = find_table(table)->routes.at(prefix).specs;
+    const auto& routes = find_table(table)->routes;
+    const auto it = routes.find(prefix);
+    if (it == routes.end()) continue;
+    const auto specs = it->second.specs;
     for (auto [source, spec] : specs) {
       if (std::erase_if(spec.next_hops, [&](const NextHop& h) { return h.interface == entry.index; }) == 0) continue;
       if (spec.next_hops.empty()) {

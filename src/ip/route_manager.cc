@@ -165,14 +165,14 @@ StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix,
   std::optional<RouteSpec> before;
   if (const auto it = route.specs.find(source); it != route.specs.end()) before = it->second;
   if (before == spec) return false;
-  if (before) track(t, prefix, *before, false);
+  if (before) untrack(t, prefix, source);
   route.specs[source] = spec;
-  track(t, prefix, spec, true);
+  track(t, prefix, spec);
   if (auto status = refresh(t, prefix); !status.ok()) {
-    track(t, prefix, spec, false);
+    untrack(t, prefix, source);
     if (before) {
       route.specs[source] = *before;
-      track(t, prefix, *before, true);
+      track(t, prefix, *before);
     } else {
       route.specs.erase(source);
     }
@@ -192,7 +192,7 @@ bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteS
   if (it == t->routes.end()) return false;
   const auto spec = it->second.specs.find(source);
   if (spec == it->second.specs.end()) return false;
-  track(*t, prefix, spec->second, false);
+  untrack(*t, prefix, source);
   it->second.specs.erase(spec);
   (void)refresh(*t, prefix);  // what remains was installed before or is nothing
   if (it->second.specs.empty()) {

@@ -86,7 +86,8 @@ class RouteManager final : public Routes {
   void refresh_dependants(Table& table, const IpPrefix& prefix, unsigned depth);
   const std::pair<const IpPrefix, Route>* covering(const Table& table, const IpAddress& address, bool neighbors) const;
   Status set_fib(Table& table, const IpPrefix& prefix, ForwardingIndex target);
-  void track(Table& table, const IpPrefix& prefix, const RouteSpec& spec, bool on);
+  void track(Table& table, const IpPrefix& prefix, const RouteSpec& spec);
+  void untrack(Table& table, const IpPrefix& prefix, RouteSource source);
 
   // route_manager.cc, route_queries.cc
   Status check(const Table* table, const IpPrefix& prefix, const RouteSpec& spec) const;

@@ -185,6 +185,26 @@ TEST_F(RouteManagerTest, ADeletedInterfaceTakesItsRoutesAndNextHopsAlong) {
   EXPECT_EQ(words("10.0.0.2"), "no-route");
 }
 
+TEST_F(RouteManagerTest, AnInterfaceThatADeletedRouteNamedTwiceCanBeDeleted) {
+  const RouteSpec twice{RouteKind::Forward, {{ip("10.0.0.2"), eth0, 1}, {ip("10.0.0.3"), eth0, 1}}};
+  ASSERT_TRUE(routes.add(0, prefix("10.9.0.0/16"), RouteSource::Static, twice).ok());
+  EXPECT_TRUE(routes.remove(0, prefix("10.9.0.0/16"), RouteSource::Static));
+  EXPECT_TRUE(interfaces.remove(eth0, {}).ok());
+  EXPECT_EQ(words("10.0.0.7"), "no-route");
+}
+
+TEST_F(RouteManagerTest, TwoSourcesFollowTheSameNextHopAndInterface) {
+  const RouteSpec twice{RouteKind::Forward, {{ip("10.0.0.2"), eth0, 1}, {ip("10.1.0.2"), {}, 1}}};
+  ASSERT_TRUE(routes.add(0, prefix("10.9.0.0/16"), RouteSource::Pod, twice).ok());
+  ASSERT_TRUE(routes.add(0, prefix("10.9.0.0/16"), RouteSource::Static, twice).ok());
+  EXPECT_TRUE(routes.remove(0, prefix("10.9.0.0/16"), RouteSource::Pod));
+  EXPECT_EQ(meets("10.9.0.1").kind, ForwardingKind::Group);
+  interfaces.set_carrier(eth1, false);
+  EXPECT_EQ(words("10.9.0.1"), "via 10.0.0.2 eth0 (resolving)");
+  interfaces.set_carrier(eth0, false);
+  EXPECT_EQ(words("10.9.0.1"), "no-route");
+}
+
 TEST_F(RouteManagerTest, TablesAreApartAndAnInterfaceMovesWithItsSubnets) {
   const auto blue = routes.table(7);
   ASSERT_TRUE(blue.ok());

@@ -197,32 +197,38 @@ void RouteManager::refresh_dependants(Table& table, const IpPrefix& prefix, unsi
   }
 }
 
-void RouteManager::track(Table& table, const IpPrefix& prefix, const RouteSpec& spec, bool on) {
+void RouteManager::track(Table& table, const IpPrefix& prefix, const RouteSpec& spec) {
   for (const NextHop& hop : spec.next_hops) {
     if (hop.interface.valid()) {
-      auto& prefixes = by_interface_[hop.interface];
-      if (on) {
-        prefixes.insert({table.id, prefix});
-      } else {
-        // Another source's spec may name the same interface.
-        const auto route = table.routes.find(prefix);
-        std::size_t users = 0;
-        for (const auto& [_, other] : route->second.specs) {
-          users +=
-              static_cast<std::size_t>(std::count_if(other.next_hops.begin(), other.next_hops.end(),
-                                                     [&](const NextHop& h) { return h.interface == hop.interface; }));
-        }
-        if (users <= 1) prefixes.erase({table.id, prefix});
-        if (prefixes.empty()) by_interface_.erase(hop.interface);
-      }
+      by_interface_[hop.interface].insert({table.id, prefix});
     } else if (hop.via) {
-      auto& prefixes = table.trackers[*hop.via];
-      if (on) {
-        prefixes.insert(prefix);
-      } else {
-        prefixes.erase(prefix);
-        if (prefixes.empty()) table.trackers.erase(*hop.via);
-      }
+      table.trackers[*hop.via].insert(prefix);
+    }
+  }
+}
+
+/// A source's spec is about to go. Another source's may name the same interface or the same next hop.
+void RouteManager::untrack(Table& table, const IpPrefix& prefix, RouteSource source) {
+  const auto& specs = table.routes.at(prefix).specs;
+  const auto others = [&](auto&& same) {
+    return std::any_of(specs.begin(), specs.end(), [&](const auto& other) {
+      const auto& hops = other.second.next_hops;
+      return other.first != source && std::any_of(hops.begin(), hops.end(), same);
+    });
+  };
+  for (const NextHop& hop : specs.at(source).next_hops) {
+    if (hop.interface.valid()) {
+      if (others([&](const NextHop& h) { return h.interface == hop.interface; })) continue;
+      const auto it = by_interface_.find(hop.interface);
+      if (it == by_interface_.end()) continue;  // gone with an earlier hop
+      it->second.erase({table.id, prefix});
+      if (it->second.empty()) by_interface_.erase(it);
+    } else if (hop.via) {
+      if (others([&](const NextHop& h) { return !h.interface.valid() && h.via == hop.via; })) continue;
+      const auto it = table.trackers.find(*hop.via);
+      if (it == table.trackers.end()) continue;
+      it->second.erase(prefix);
+      if (it->second.empty()) table.trackers.erase(it);
     }
   }
 }
