@@ -19,7 +19,7 @@ void AddressKeeper::on_interface(Interfaces::Event event, const InterfaceEntry& 
   using Event = Interfaces::Event;
   switch (event) {
     case Event::AddressAdded: add(entry, *address); break;
-    case Event::AddressRemoved: watches_.erase({entry.index, address->address}); break;
+    case Event::AddressRemoved: remove(entry, *address); break;
     case Event::Deleted:
       std::erase_if(watches_, [&](const auto& item) { return item.first.first == entry.index; });
       break;
@@ -40,9 +40,14 @@ void AddressKeeper::on_interface(Interfaces::Event event, const InterfaceEntry& 
 }
 
 void AddressKeeper::add(const InterfaceEntry& entry, const InterfaceAddress& address) {
-  Watch& watch = watches_[{entry.index, address.address}];
-  watch = {};
-  if (entry.link == LinkLayer::Ethernet) begin(entry, address.address, watch);
+  const auto [watch, fresh] = watches_.try_emplace({entry.index, address.address});
+  if (fresh) begin(entry, address.address, watch->second);  // else it is there with another length
+}
+
+void AddressKeeper::remove(const InterfaceEntry& entry, const InterfaceAddress& address) {
+  const bool still = std::any_of(entry.addresses.begin(), entry.addresses.end(),
+                                 [&](const InterfaceAddress& a) { return a.address == address.address; });
+  if (!still) watches_.erase({entry.index, address.address});
 }
 
 void AddressKeeper::begin(const InterfaceEntry& entry, const IpAddress& address, Watch& watch) {

@@ -48,6 +48,7 @@ class AddressKeeper {
   };
   void on_interface(Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address);
   void add(const InterfaceEntry& entry, const InterfaceAddress& address);
+  void remove(const InterfaceEntry& entry, const InterfaceAddress& address);
   void begin(const InterfaceEntry& entry, const IpAddress& address, Watch& watch);
   void announce(const InterfaceEntry& entry, const IpAddress& address);
   void give_link_local();

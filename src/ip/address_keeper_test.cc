@@ -55,6 +55,20 @@ TEST_F(AddressKeeperTest, NeverUsesAnIp6AddressThatAnotherStationHas) {
   EXPECT_TRUE(keeper.duplicates().empty());
 }
 
+TEST_F(AddressKeeperTest, KeepsAnAddressWhosePrefixLengthChanges) {
+  add();
+  keeper.tick(Ms{1000});
+  sent.clear();
+  (void)interfaces.add_address(eth, {address, 56});
+  EXPECT_FALSE(own()->tentative);
+  (void)interfaces.remove_address(eth, {address, 64});
+  ASSERT_TRUE(own());
+  EXPECT_EQ(own()->length, 56);
+  EXPECT_TRUE(sent.empty()) << "nothing has changed for the link";
+  keeper.conflict({eth, address, mac("02::99")});
+  EXPECT_EQ(keeper.duplicates().size(), 1u) << "it is still defended";
+}
+
 TEST_F(AddressKeeperTest, AnnouncesAnIp4AddressAndDefendsItOnceInTenSeconds) {
   (void)interfaces.add_address(eth, {ip4("10.0.0.1"), 24});
   ASSERT_EQ(sent.size(), 1u);

@@ -66,10 +66,29 @@ void RouteManager::add_address(const InterfaceEntry& entry, const InterfaceAddre
     (void)set(table, host, RouteSource::Connected, {RouteKind::Blackhole, {}});
 }
 
+std::vector<InterfaceAddress> RouteManager::other_addresses(std::uint32_t table, const InterfaceEntry& entry,
+                                                            const InterfaceAddress& address) const {
+  std::vector<InterfaceAddress> others;
+  for (const InterfaceEntry* each : interfaces_.list()) {
+    const auto in = interface_tables_.find(each->index);
+    if (in == interface_tables_.end() || in->second != table) continue;
+    if (each->index == entry.index) each = &entry;
+    for (const InterfaceAddress& other : each->addresses) {
+      if (each != &entry || other != address) others.push_back(other);
+    }
+  }
+  return others;
+}
+
 void RouteManager::remove_address(const InterfaceEntry& entry, const InterfaceAddress& address) {
   if (is_link_local6(address.address)) return update_link(entry, false);
   const std::uint32_t table = interface_tables_[entry.index];
-  remove(table, IpPrefix::host(address.address), RouteSource::Local);
+  // The same address may be there with another length, and two subnets may share an end.
+  const auto others = other_addresses(table, entry, address);
+  const auto any = [&](auto&& same) { return std::any_of(others.begin(), others.end(), same); };
+  if (!any([&](const InterfaceAddress& a) { return a.address == address.address; })) {
+    remove(table, IpPrefix::host(address.address), RouteSource::Local);
+  }
   if (address.length == address.address.bits()) return;
   const IpPrefix subnet = IpPrefix::of(address.address, address.length);
   const bool still = std::any_of(entry.addresses.begin(), entry.addresses.end(), [&](const InterfaceAddress& a) {
@@ -86,7 +105,22 @@ void RouteManager::remove_address(const InterfaceEntry& entry, const InterfaceAd
     return;
   }
   remove(table, subnet, RouteSource::Connected);
-  for (const IpPrefix& host : unusable(address)) remove(table, host, RouteSource::Connected);
+  for (const IpPrefix& host : unusable(address)) {
+    const bool shared = any([&](const InterfaceAddress& a) {
+      const auto ends = unusable(a);
+      return std::find(ends.begin(), ends.end(), host) != ends.end();
+    });
+    if (!shared) remove(table, host, RouteSource::Connected);
+  }
+}
+
+/// Each alone, so that a subnet with two addresses goes with the last.
+void RouteManager::remove_addresses(const InterfaceEntry& entry) {
+  for (const InterfaceAddress& address : entry.addresses) {
+    InterfaceEntry alone = entry;
+    alone.addresses = {address};
+    remove_address(alone, address);
+  }
 }
 
 void RouteManager::refresh_interface(InterfaceIndex interface) {
@@ -101,7 +135,7 @@ void RouteManager::refresh_interface(InterfaceIndex interface) {
 }
 
 void RouteManager::forget_interface(const InterfaceEntry& entry) {
-  for (const InterfaceAddress& address : entry.addresses) remove_address(entry, address);
+  remove_addresses(entry);
   for (const IpAddress& neighbor : neighbors_of(entry.index)) forget_neighbor(entry.index, neighbor);
   // What is left of specs that name it loses that next hop, and goes with the last.
   const auto affected =
@@ -129,12 +163,7 @@ void RouteManager::forget_interface(const InterfaceEntry& entry) {
 }
 
 void RouteManager::move_to_table(const InterfaceEntry& entry) {
-  for (const InterfaceAddress& address : entry.addresses) {
-    // Each alone, so that a subnet with two addresses goes with the last.
-    InterfaceEntry alone = entry;
-    alone.addresses = {address};
-    remove_address(alone, address);
-  }
+  remove_addresses(entry);
   const std::uint32_t before = std::exchange(interface_tables_[entry.index], entry.table);
   for (const InterfaceAddress& address : entry.addresses) add_address(entry, address);
   // Its neighbours are where they were, on its link.

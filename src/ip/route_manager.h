@@ -98,6 +98,10 @@ class RouteManager final : public Routes {
   void on_interface(Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address);
   void add_address(const InterfaceEntry& entry, const InterfaceAddress& address);
   void remove_address(const InterfaceEntry& entry, const InterfaceAddress& address);
+  void remove_addresses(const InterfaceEntry& entry);
+  /// The addresses of a table's interfaces without this one, as it is while it goes.
+  std::vector<InterfaceAddress> other_addresses(std::uint32_t table, const InterfaceEntry& entry,
+                                                const InterfaceAddress& address) const;
   void refresh_interface(InterfaceIndex interface);
   void forget_interface(const InterfaceEntry& entry);
   void move_to_table(const InterfaceEntry& entry);

@@ -57,6 +57,34 @@ TEST_F(RouteManagerTest, AnAddressMakesLocalConnectedAndUnusableRoutes) {
   EXPECT_EQ(words("10.0.0.255"), "no-route");
 }
 
+TEST_F(RouteManagerTest, AnAddressWhosePrefixLengthChangesStaysThisNodesOwn) {
+  give(eth0, "10.0.0.1", 16);
+  (void)interfaces.remove_address(eth0, {ip("10.0.0.1"), 24});
+  EXPECT_EQ(words("10.0.0.1"), "local");
+  EXPECT_EQ(words("10.0.0.255"), "connected eth0");
+  EXPECT_EQ(words("10.0.0.0"), "blackhole") << "an end of both subnets";
+  (void)interfaces.remove_address(eth0, {ip("10.0.0.1"), 16});
+  EXPECT_EQ(words("10.0.0.1"), "no-route");
+  EXPECT_EQ(words("10.0.0.0"), "no-route");
+}
+
+TEST_F(RouteManagerTest, AnAddressOfTwoInterfacesOfATableGoesWithTheLast) {
+  give(eth1, "10.0.0.1", 25);
+  (void)interfaces.remove_address(eth0, {ip("10.0.0.1"), 24});
+  EXPECT_EQ(words("10.0.0.1"), "local");
+  (void)interfaces.remove(eth1, {});
+  EXPECT_EQ(words("10.0.0.1"), "no-route");
+}
+
+TEST_F(RouteManagerTest, ADeletedInterfaceLeavesNothingOfASubnetWithTwoAddresses) {
+  give(eth0, "10.0.0.2", 24);
+  const std::size_t others = 4;  // of eth1
+  (void)interfaces.remove(eth0, {});
+  EXPECT_EQ(words("10.0.0.0"), "no-route");
+  EXPECT_EQ(words("10.0.0.255"), "no-route");
+  EXPECT_EQ(routes.size(0, false), others);
+}
+
 TEST_F(RouteManagerTest, TheSameRouteTwiceIsUnchangedAndADifferentOneRefused) {
   EXPECT_TRUE(*routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})));
   EXPECT_FALSE(*routes.add(0, prefix("192.0.2.0/24"), RouteSource::Static, via({"10.0.0.2"})));

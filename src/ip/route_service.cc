@@ -154,6 +154,18 @@ Status RouteService::set_table(const SetTableRequest& request, Done& done, CallC
     done.set_unchanged(true);
     return {};
   }
+  for (const InterfaceEntry* other : interfaces_.list()) {
+    if (other->table != request.table()) continue;
+    for (const InterfaceAddress& a : entry->addresses) {
+      if (a.address.is_ip6() && a.address.is_link_local()) continue;  // each link has its own
+      const bool same = std::any_of(other->addresses.begin(), other->addresses.end(),
+                                    [&](const InterfaceAddress& b) { return b.address == a.address; });
+      if (same) {
+        return exists("interface {}: address {} is on interface {} of table {}; delete it there first", entry->name,
+                      a.address.to_string(), other->name, other->table);
+      }
+    }
+  }
   if (call.dry_run()) return {};
   const auto slot = routes_.table(request.table());
   if (!slot.ok()) return slot.status();

@@ -127,6 +127,23 @@ TEST_F(RouteServiceTest, DeletesAStaticRouteTwiceButNoOther) {
   EXPECT_EQ(remove("10.0.0.0/24"), "route 10.0.0.0/24 is not static: it is connected and goes with what made it");
 }
 
+TEST_F(RouteServiceTest, RefusesToBringAnAddressIntoATableTwice) {
+  const InterfaceIndex twin = interfaces.add("twin");
+  (void)interfaces.set_table(twin, 7, {}, {});
+  (void)interfaces.add_address(twin, {*IpAddress::parse("fe80::1"), 64});
+  (void)interfaces.add_address(eth0, {*IpAddress::parse("fe80::1"), 64});
+  SetTableRequest request;
+  request.set_interface("twin");
+  (void)interfaces.add_address(twin, {*IpAddress::parse("10.0.0.1"), 16});
+  for (const bool dry_run : {true, false}) {
+    EXPECT_EQ(change("SetTable", request, dry_run),
+              "interface twin: address 10.0.0.1 is on interface eth0 of table 0; delete it there first");
+  }
+  EXPECT_EQ(interfaces.find(twin)->table, 7u);
+  (void)interfaces.remove_address(eth0, {*IpAddress::parse("10.0.0.1"), 24});
+  EXPECT_EQ(change("SetTable", request), "done");
+}
+
 TEST_F(RouteServiceTest, TakesEveryActionAndTheLinkItself) {
   const auto with = [&](const char* prefix, Action action) {
     auto request = route(prefix);
