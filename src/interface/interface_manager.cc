@@ -97,7 +97,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, Interfa
   made->entry.driver = "vlan";
   made->entry.mac = above->entry.mac;
   made->entry.mtu = above->entry.mtu;
-  made->entry.carrier = above->entry.carrier;
+  made->entry.carrier = above->entry.admin_up && above->entry.carrier;
   made->entry.parent = parent;
   made->entry.outer_vlan = outer;
   made->entry.inner_vlan = inner;
@@ -227,7 +227,7 @@ StatusOr<bool> InterfaceManager::set_state(InterfaceIndex index, bool up) {
   }
   s->entry.admin_up = up;
   publish_state();
-  tell(Event::StateChanged, s->entry);
+  tell_state(*s);
   return true;
 }
 
@@ -297,6 +297,17 @@ void InterfaceManager::check_carriers() {
     if (!s || !s->device) continue;
     const bool carrier = s->device->carrier();
     if (carrier == s->entry.carrier) continue;
+    s->entry.carrier = carrier;
+    tell_state(*s);
+  }
+}
+
+// A VLAN has a carrier while its parent is up and has one.
+void InterfaceManager::tell_state(const Slot& changed) {
+  tell(Event::StateChanged, changed.entry);
+  const bool carrier = changed.entry.admin_up && changed.entry.carrier;
+  for (auto& s : slots_) {
+    if (!s || s->entry.parent != changed.entry.index || s->entry.carrier == carrier) continue;
     s->entry.carrier = carrier;
     tell(Event::StateChanged, s->entry);
   }

@@ -60,6 +60,7 @@ class InterfaceManager final : public Interfaces {
   void bind_tx(const Slot& made);
   void unbind(const Slot& gone);
   void publish_state();
+  void tell_state(const Slot& changed);
   void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
 
   Dataplane& dataplane_;

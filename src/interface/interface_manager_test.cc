@@ -17,14 +17,16 @@ class LoopDevice final : public Device {
  public:
   struct Wire {
     std::atomic<int> to_receive{0}, sent{0}, destroyed{0};
+    bool carrier = true;
   };
-  explicit LoopDevice(Wire& wire) : wire_(wire) {
-    info_.link = LinkLayer::Ip;
+  explicit LoopDevice(Wire& wire, LinkLayer link = LinkLayer::Ip) : wire_(wire) {
+    info_.link = link;
     info_.tx_queues = 1;
   }
   ~LoopDevice() override { ++wire_.destroyed; }
   std::string_view driver() const override { return "loop"; }
   const DeviceInfo& info() const override { return info_; }
+  bool carrier() const override { return wire_.carrier; }
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
     std::vector<std::unique_ptr<RxQueue>> queues;
     queues.push_back(std::make_unique<Rx>(wire_));
@@ -173,6 +175,31 @@ TEST_P(InterfaceManagerTest, RefusesBadNamesTakenNamesAndBadVlansAndChangesNothi
             "interface a has no Ethernet header, so it carries no VLANs");
   EXPECT_EQ(text(interfaces->set_mtu(*in, 10).status()), "mtu 10: a takes 68 to 65535 bytes");
   EXPECT_EQ(interfaces->list().size(), 1u);
+}
+
+TEST_P(InterfaceManagerTest, AVlanHasACarrierWhileItsParentIsUpAndHasOne) {
+  a.carrier = false;
+  const auto parent = interfaces->create("a", std::make_unique<LoopDevice>(a, LinkLayer::Ethernet));
+  ASSERT_TRUE(parent.ok());
+  ASSERT_TRUE(interfaces->set_state(*parent, true).ok());
+  const auto vlan = interfaces->create_vlan("a.5", *parent, 5, 0);
+  ASSERT_TRUE(vlan.ok());
+  ASSERT_TRUE(interfaces->set_state(*vlan, true).ok());
+  std::vector<std::string> heard;
+  interfaces->listen([&](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress*) {
+    if (event == Interfaces::Event::StateChanged) heard.push_back(entry.name + (entry.carrier ? " up" : " no-carrier"));
+  });
+  EXPECT_FALSE(interfaces->find(*vlan)->carrier);
+  a.carrier = true;
+  interfaces->check_carriers();
+  EXPECT_TRUE(interfaces->find(*vlan)->carrier);
+  ASSERT_TRUE(interfaces->set_state(*parent, false).ok());
+  EXPECT_FALSE(interfaces->find(*vlan)->carrier);
+  ASSERT_TRUE(interfaces->set_state(*parent, true).ok());
+  a.carrier = false;
+  interfaces->check_carriers();
+  EXPECT_EQ(heard, (std::vector<std::string>{"a up", "a.5 up", "a up", "a.5 no-carrier", "a up", "a.5 up",
+                                             "a no-carrier", "a.5 no-carrier"}));
 }
 
 TEST_P(InterfaceManagerTest, AStaleIndexIsRecognised) {

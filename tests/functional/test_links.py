@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What forwarding makes of links that go down and up, change their table, lose an address or are full of silent hosts."""
+from lib.net import wait_until
 from lib.router import BEYOND4, BEYOND6, LEFT4, LEFT6, RIGHT4, RIGHT6
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -28,3 +29,15 @@ def test_an_interface_that_changes_its_table_reaches_the_neighbours_that_it_had(
     for packet in BEYOND + NEXT:
         between.send(packet)
         between.expect_forwarded(packet)
+
+
+def test_a_vlan_whose_parent_goes_down_leaves_its_traffic_to_another_path(router):
+    between = router(startup=["create interface vlan l0 5 name l0.5", "set interface address l0.5 10.5.0.1/24",
+                              "set interface state l0.5 up", "add route 203.0.113.0/24 via 10.5.0.2",
+                              f"add route 203.0.0.0/16 via {RIGHT4}"])
+    assert between.daemon.json("show interface l0.5")[0]["state"] == "up"
+    between.daemon.cli("set interface state l0 down")
+    assert between.daemon.json("show interface l0.5")[0]["state"] == "no-carrier"
+    assert "203.0.0.0/16" in between.daemon.cli("show ip fib 203.0.113.1")
+    between.daemon.cli("set interface state l0 up")
+    wait_until(lambda: "203.0.113.0/24" in between.daemon.cli("show ip fib 203.0.113.1"), "the VLAN's route")
