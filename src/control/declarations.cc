@@ -47,9 +47,27 @@ class Checker {
         fault("{}: example \"{}\": {}", method.full_name(), example, text(error));
       } else if (command.method != &method) {
         fault("{}: example \"{}\" is not this method's", method.full_name(), example);
+      } else {
+        check_said_again(method, example, command);
       }
     }
     check(*method.input_type());
+  }
+
+  /// What is kept of a change must come out as a command that makes the same request.
+  void check_said_again(const MethodDescriptor& method, const std::string& example, Command& command) {
+    const auto any = [](const FieldDescriptor&, std::string_view, std::string_view) { return Status(); };
+    (void)check_rules(*command.request, any);  // a value that is the default need not be said
+    const auto line = schema_.grammar().command_line(method, *command.request, true);
+    Command again;
+    LineError error;
+    if (!line) {
+      fault("{}: example \"{}\": no form says its request again", method.full_name(), example);
+    } else if (!schema_.grammar().parse(*line, {}, again, error) || again.method != &method ||
+               !check_rules(*again.request, any).ok() ||
+               again.request->SerializeAsString() != command.request->SerializeAsString()) {
+      fault("{}: example \"{}\" is said again as \"{}\", which is another request", method.full_name(), example, *line);
+    }
   }
 
   void check(const Descriptor& request) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "control/command_writer.h"
 #include "control/control.pb.h"
 #include "control/matcher.h"
 #include "control/values.h"
@@ -26,15 +27,6 @@ bool is_list(const MethodDescriptor& method) {
   return method.server_streaming() &&
          method.output_type()->options().GetExtension(view).shape() == ViewOptions::TABLE &&
          method.output_type()->options().HasExtension(view);
-}
-
-bool apply_preset(Message& message, const std::string& set) {
-  TextFormat::Parser parser;
-  struct Silent : google::protobuf::io::ErrorCollector {
-    void AddError(int, int, const std::string&) override {}
-  } silent;
-  parser.RecordErrorsTo(&silent);
-  return parser.MergeFromString(set, &message);
 }
 
 /// The message that holds the last field of a path; elements of repeated messages are made as needed.
@@ -134,6 +126,15 @@ class Builder {
 
 }  // namespace
 
+bool apply_preset(Message& message, const std::string& set) {
+  TextFormat::Parser parser;
+  struct Silent : google::protobuf::io::ErrorCollector {
+    void AddError(int, int, const std::string&) override {}
+  } silent;
+  parser.RecordErrorsTo(&silent);
+  return parser.MergeFromString(set, &message);
+}
+
 Status Grammar::add(const google::protobuf::ServiceDescriptor& service) {
   for (int i = 0; i < service.method_count(); ++i) {
     const auto* method = service.method(i);
@@ -171,6 +172,15 @@ bool Grammar::parse(std::string_view line, const ParseOptions& options, Command&
     return false;
   }
   return Builder(factory_, *thread).build(command, error);
+}
+
+std::optional<std::string> Grammar::command_line(const MethodDescriptor& method, const Message& request,
+                                                 bool secrets) const {
+  for (const Form& form : forms_) {
+    if (form.method->full_name() != method.full_name()) continue;
+    if (auto line = CommandWriter(form, settings_, factory_, secrets).write(request)) return line;
+  }
+  return {};
 }
 
 Expectations Grammar::expect(std::string_view line, const ParseOptions& options) const {

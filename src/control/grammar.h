@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,9 @@ class SLUICE_API Grammar {
   /// False when the line is no command; `error` says where and what was expected. An empty line gives a command without
   /// method.
   bool parse(std::string_view line, const ParseOptions& options, Command& command, LineError& error) const;
+  /// The command that gives this request; empty when none can. Secret fields are "[redacted]" unless `secrets`.
+  std::optional<std::string> command_line(const google::protobuf::MethodDescriptor& method,
+                                          const google::protobuf::Message& request, bool secrets) const;
   /// What may stand at the end of `line`.
   Expectations expect(std::string_view line, const ParseOptions& options) const;
 
@@ -92,6 +96,9 @@ class SLUICE_API Grammar {
   std::deque<Form> forms_;
   SettingsMap settings_;
 };
+
+/// Sets the fields that a form's `set` names. False when it is not text format of the message.
+bool apply_preset(google::protobuf::Message& message, const std::string& set);
 
 using sluice::text;
 /// "column 14: …" as people count.
