@@ -97,10 +97,10 @@ class Daemon:
     def print_log(self):
         print(f"--- {self.log.parent.name}: sluiced's log\n{self.output()[-20000:]}")
 
-    def ctl(self, *words, timeout=30):
+    def ctl(self, *words, timeout=30, **options):
         """sluicectl's result, whatever its status."""
         command = [program("sluicectl"), "--socket", self.socket, *map(str, words)]
-        return run(*command, check=False, timeout=timeout)
+        return run(*command, check=False, timeout=timeout, **options)
 
     def cli(self, command, timeout=30):
         """What sluicectl prints for a command line; Refused when its status is not 0."""

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "local.h"
+
 namespace sluice::ctl {
 
 using google::protobuf::Message;
@@ -146,6 +148,7 @@ StatusOr<std::unique_ptr<control::Schema>> Client::describe() {
                              return true;
                            });
   if (!status.ok()) return unavailable("no answer at {}: {}", path_, text(status));
+  add_local(description);
   return control::Schema::make(description);
 }
 

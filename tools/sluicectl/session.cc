@@ -13,6 +13,7 @@
 #include "control/json.h"
 #include "control/values.h"
 #include "control/view.h"
+#include "local.h"
 
 namespace sluice::ctl {
 
@@ -91,6 +92,13 @@ Exit Session::run(std::string_view line) {
   return status.ok() ? kDone : fail(exit_of(status), text(status));
 }
 
+Status Session::call(const Command& command, const std::function<bool(const Message&)>& reply) {
+  if (Local::owns(*command.method)) {
+    return Local(*client_, *schema_).call(*command.method, *command.request, settings_.dry_run, reply);
+  }
+  return client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run, reply);
+}
+
 Status Session::execute(Command& command) {
   if (settings_.json) return execute_json(command);
   auto& verbs = static_cast<control::ListVerbs&>(*command.verbs);
@@ -98,16 +106,15 @@ Status Session::execute(Command& command) {
                                   output_width(), put);
   if (!view.ok()) return view.status();
   const bool live = isatty(STDOUT_FILENO) != 0;
-  const auto status = client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run,
-                                    [&](const Message& reply) {
-                                      if (is_done(reply)) {
-                                        put(done_text(reply, settings_.dry_run));
-                                      } else {
-                                        (*view)->add(reply);
-                                      }
-                                      if (live) std::fflush(stdout);
-                                      return std::ferror(stdout) == 0;  // nobody reads any more
-                                    });
+  const auto status = call(command, [&](const Message& reply) {
+    if (is_done(reply)) {
+      put(done_text(reply, settings_.dry_run));
+    } else {
+      (*view)->add(reply);
+    }
+    if (live) std::fflush(stdout);
+    return std::ferror(stdout) == 0;  // nobody reads any more
+  });
   if (status.ok() && !is_done(*schema_->factory().GetPrototype(command.method->output_type()))) (*view)->finish();
   std::fflush(stdout);
   return status;
@@ -116,13 +123,12 @@ Status Session::execute(Command& command) {
 Status Session::execute_json(const Command& command) {
   const bool stream = command.method->server_streaming();
   std::size_t count = 0;
-  const auto status = client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run,
-                                    [&](const Message& reply) {
-                                      if (stream) put(count == 0 ? "[\n" : ",\n");
-                                      put(control::to_json(reply, &schema_->factory()));
-                                      ++count;
-                                      return std::ferror(stdout) == 0;
-                                    });
+  const auto status = call(command, [&](const Message& reply) {
+    if (stream) put(count == 0 ? "[\n" : ",\n");
+    put(control::to_json(reply, &schema_->factory()));
+    ++count;
+    return std::ferror(stdout) == 0;
+  });
   if (stream && (status.ok() || count)) put(count ? "\n]\n" : "[]\n");
   if (!stream && count) put("\n");
   std::fflush(stdout);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs command lines against a daemon and shows what comes back.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ class Session {
   Session(Settings settings, std::unique_ptr<Client> client, std::unique_ptr<control::Schema> schema)
       : settings_(std::move(settings)), client_(std::move(client)), schema_(std::move(schema)) {}
   control::ParseOptions typed();
+  Status call(const control::Command& command, const std::function<bool(const google::protobuf::Message&)>& reply);
   Status execute(control::Command& command);
   Status execute_json(const control::Command& command);
   Exit fail(Exit code, std::string_view message);

@@ -99,10 +99,10 @@ TEST_F(SluicectlTest, ShowsATreeAndACard) {
 }
 
 TEST_F(SluicectlTest, SyntaxErrorsAreStatusTwo) {
-  EXPECT_EQ(ctl("show froot"),
-            (Outcome{2, "",
-                     "sluicectl: column 6: \"froot\": expected version, plugins, log, fruit or citrus; did you mean "
-                     "fruit?\n"}));
+  EXPECT_EQ(ctl("show froot"), (Outcome{2, "",
+                                        "sluicectl: column 6: \"froot\": expected version, plugins, log, fruit, citrus "
+                                        "or configuration; did you mean "
+                                        "fruit?\n"}));
   EXPECT_EQ(ctl("--colour show fruit").status, 2);
   EXPECT_EQ(ctl("-f /nowhere").status, 2);
 }
@@ -131,7 +131,7 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
   EXPECT_EQ(ctl("-f " + wrong),
             (Outcome{2, "",
                      "sluicectl: " + wrong +
-                         ":2:1: \"ad\": expected show, add, remove, count, work or walk; did you mean add?; "
+                         ":2:1: \"ad\": expected show, add, remove, count, work, walk or save; did you mean add?; "
                          "nothing has been run\n"}));
   const auto half = write("half.cmds", "add fruit plum 3\nadd fruit apple 9\nadd fruit kiwi 4\n");
   EXPECT_EQ(ctl("-f " + half), (Outcome{1, "fruit plum added\n",
@@ -156,7 +156,7 @@ TEST_F(SluicectlTest, SaysWhatMayComeNext) {
 TEST_F(SluicectlTest, HelpListsTheFirstWords) {
   const auto out = ctl("help").out;
   EXPECT_EQ(out.substr(0, 36), "  add     Puts fruit into the basket");
-  EXPECT_NE(out.find("\n  show    5 forms\n"), std::string::npos) << out;
+  EXPECT_NE(out.find("\n  show    6 forms\n"), std::string::npos) << out;
 }
 
 TEST_F(SluicectlTest, AClosedPipeEndsALongList) { EXPECT_EQ(ctl("count 100000000 | head -n 2").out, "1\n2\n"); }
