@@ -66,9 +66,22 @@ class CallContext {
   /// Called by the server, from any thread.
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
+  /// What is kept of a change instead of its request: a request of another method that says what is left (half of a
+  /// route's next hops were deleted: the route that remains).
+  struct Recorded {
+    std::string method;  ///< path
+    std::unique_ptr<google::protobuf::Message> request;
+  };
+  template <class M>
+  void record(std::string method, M request) {
+    recorded_ = {std::move(method), std::make_unique<M>(std::move(request))};
+  }
+  const Recorded& recorded() const { return recorded_; }
+
  private:
   Origin origin_;
   bool dry_run_;
+  Recorded recorded_;
   std::atomic<bool> cancelled_{false};
 };
 
@@ -246,6 +259,8 @@ class SLUICE_API Api {
     Streaming streaming;
     bool read_only = false;
     bool transient = false;
+    std::string object;  // CliOptions.object
+    bool removes = false;
   };
 
   /// Takes the handlers of one service. A mistake (a method that does not exist, another message type, a method given

@@ -48,6 +48,12 @@ void Api::Service::add(std::string_view method, const Descriptor& request, const
                              : "is declared with `stream`, the handler is not one");
   }
   const auto& options = descriptor->options().GetExtension(cli);
+  for (std::size_t open = 0; (open = options.object().find('{', open)) != std::string::npos; ++open) {
+    const auto close = options.object().find('}', open);
+    if (close == std::string::npos) return mistake("its object has a { that is not closed");
+    const auto* field = request.FindFieldByName(options.object().substr(open + 1, close - open - 1));
+    if (!field || field->is_repeated()) return mistake("its object must name single fields of the request");
+  }
   auto* factory = MessageFactory::generated_factory();
   Method entry{.descriptor = descriptor,
                .request = factory->GetPrototype(&request),
@@ -55,7 +61,9 @@ void Api::Service::add(std::string_view method, const Descriptor& request, const
                .unary = std::move(unary),
                .streaming = std::move(streaming),
                .read_only = options.read_only(),
-               .transient = options.transient()};
+               .transient = options.transient(),
+               .object = options.object(),
+               .removes = options.removes()};
   if (!api_.methods_.emplace(fmt::format("/{}/{}", name_, method), std::move(entry)).second)
     mistake("registered twice");
 }

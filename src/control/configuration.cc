@@ -137,6 +137,29 @@ void read_workers(Reader& reader, const YAML::Node& node, Configuration& c) {
   }
 }
 
+void read_journal(Reader& reader, const YAML::Node& node, Configuration& c) {
+  if (node.IsScalar() && node.Scalar() == "none") {
+    c.journal = "";
+  } else {
+    std::string path;
+    reader.path(node, "journal", path, 4096);
+    c.journal = path;
+  }
+}
+
+void read_log(Reader& reader, const YAML::Node& node, Configuration& c) {
+  reader.map(node, "log",
+             {{"level", [&](const YAML::Node& v) {
+                 for (const auto level : {LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error}) {
+                   if (v.IsScalar() && v.Scalar() == to_string(level)) {
+                     c.log_level = level;
+                     return;
+                   }
+                 }
+                 reader.error(v, "log.level: must be debug, info, warning or error");
+               }}});
+}
+
 void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
   reader.map(
       root, "the file",
@@ -172,19 +195,8 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
                       {"read-only-group",
                        [&](const YAML::Node& v) { reader.text(v, "sockets.read-only-group", c.read_only_group); }}});
         }},
-       {"log",
-        [&](const YAML::Node& n) {
-          reader.map(n, "log", {{"level", [&](const YAML::Node& v) {
-                                   for (const auto level :
-                                        {LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error}) {
-                                     if (v.IsScalar() && v.Scalar() == to_string(level)) {
-                                       c.log_level = level;
-                                       return;
-                                     }
-                                   }
-                                   reader.error(v, "log.level: must be debug, info, warning or error");
-                                 }}});
-        }},
+       {"journal", [&](const YAML::Node& n) { read_journal(reader, n, c); }},
+       {"log", [&](const YAML::Node& n) { read_log(reader, n, c); }},
        {"startup", [&](const YAML::Node& n) {
           if (n.IsNull()) return;
           reader.list(n, "startup", [&](const YAML::Node& line) {
@@ -196,6 +208,10 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
 }
 
 }  // namespace
+
+std::string Configuration::journal_path() const {
+  return journal ? *journal : (std::filesystem::path(api_socket).parent_path() / "running").string();
+}
 
 StatusOr<Configuration> Configuration::parse(std::string_view text, const std::string& name) {
   Reader reader(name);

@@ -33,9 +33,14 @@ struct SLUICE_API Configuration {
   std::string api_socket = "/run/sluice/api.sock";
   std::string read_only_socket = "/run/sluice/ro.sock";
   std::string read_only_group;  ///< may read on ro.sock; empty: root's
+  // journal: a path, or none
+  std::optional<std::string> journal;  ///< not given: `running` beside the API's socket; empty: none is kept
   // log:
   LogLevel log_level = LogLevel::Info;
   std::vector<StartupCommand> startup;
+
+  /// The journal's file; empty when none is kept.
+  std::string journal_path() const;
 
   /// Errors: the file cannot be read; every mistake in it, a line each.
   static StatusOr<Configuration> load(const std::string& path);

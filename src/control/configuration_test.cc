@@ -49,7 +49,8 @@ TEST(Configuration, AnEmptyFileMeansTheDefaults) {
 
 TEST(Configuration, SaysWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of("bufers: {count: 5000}"),
-            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, log, plugins, sockets, "
+            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, journal, log, plugins, "
+            "sockets, "
             "startup, workers");
   EXPECT_EQ(error_of("buffers:\n  count: 5"), "f.yaml:2:10: buffers.count 5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: -5"), "f.yaml:2:10: buffers.count -5: must be 1024 to 4194304");

@@ -2,6 +2,7 @@
 // Serves control/test.proto, for the tests of src/control.
 #pragma once
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <filesystem>
 #include <future>
 #include <map>

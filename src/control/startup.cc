@@ -7,16 +7,22 @@
 
 namespace sluice::control {
 
-Startup::Startup(const Dispatcher& dispatcher)
-    : dispatcher_(dispatcher), grammar_(*google::protobuf::MessageFactory::generated_factory()) {
+Status add_services(Grammar& grammar, const Api& api) {
+  Status faults;
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const std::string& name : dispatcher.api().services()) {
+  for (const std::string& name : api.services()) {
     const auto* service = pool->FindServiceByName(name);
     if (!service) continue;
-    if (auto status = grammar_.add(*service); !status.ok()) faults_ = status;
+    if (auto status = grammar.add(*service); !status.ok()) faults = status;
   }
-  for (const auto& [selector, message] : dispatcher.api().settings()) grammar_.add_settings(selector, *message);
+  for (const auto& [selector, message] : api.settings()) grammar.add_settings(selector, *message);
+  return faults;
 }
+
+Startup::Startup(const Dispatcher& dispatcher)
+    : dispatcher_(dispatcher),
+      grammar_(*google::protobuf::MessageFactory::generated_factory()),
+      faults_(add_services(grammar_, dispatcher.api())) {}
 
 Status Startup::check(const std::vector<StartupCommand>& commands) {
   if (!faults_.ok()) return faults_;

@@ -10,6 +10,9 @@
 
 namespace sluice::control {
 
+/// Adds the commands and settings of all services of the api. Errors: what is wrong with their declarations.
+SLUICE_API Status add_services(Grammar& grammar, const Api& api);
+
 class SLUICE_API Startup {
  public:
   explicit Startup(const Dispatcher& dispatcher);

@@ -13,6 +13,7 @@
 #include "control/daemon.h"
 #include "control/meta_service.h"
 #include "control/process.h"
+#include "control/running.h"
 #include "control/startup.h"
 #include "sluice/clock.h"
 #include "sluice/log.h"
@@ -115,6 +116,8 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   control::Dispatcher dispatcher(daemon.api());
   control::MetaService meta(dispatcher, daemon.plugins());
   meta.offer(daemon.api());
+  control::Running running(dispatcher, daemon.context(), c.journal_path());
+  running.offer(daemon.api());
   if (auto status = daemon.api().check(); !status.ok()) return status;
   for (const auto& path : {c.api_socket, c.read_only_socket}) {
     if (auto status = make_socket_folder(path); !status.ok()) return status;
@@ -134,6 +137,13 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   control::Startup startup(dispatcher);
   if (auto status = startup.run(c.startup); !status.ok()) {
     server.stop();
+    running.close();
+    daemon.stop();
+    return status;
+  }
+  if (auto status = running.restore(); !status.ok()) {
+    server.stop();
+    running.close();
     daemon.stop();
     return status;
   }
@@ -144,6 +154,7 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   process::notify("STOPPING=1");
   log(LogLevel::Info, "stopping");
   server.stop();
+  running.close();
   daemon.stop();
   return {};
 }

@@ -107,7 +107,7 @@ Status RouteService::remove(const DeleteRouteRequest& request, Done& done, CallC
   if (!prefix.ok()) return prefix.status();
   if (request.next_hop().empty()) return remove_all(request.table(), *prefix, done, call.dry_run());
   for (const auto& [source, spec] : routes_.wanted(request.table(), *prefix)) {
-    if (source == RouteSource::Static) return remove_some(request, *prefix, spec, done, call.dry_run());
+    if (source == RouteSource::Static) return remove_some(request, *prefix, spec, done, call);
   }
   return remove_all(request.table(), *prefix, done, call.dry_run());
 }
@@ -130,7 +130,7 @@ Status RouteService::remove_all(std::uint32_t table, const IpPrefix& prefix, Don
 }
 
 Status RouteService::remove_some(const DeleteRouteRequest& request, const IpPrefix& prefix, RouteSpec spec, Done& done,
-                                 bool dry_run) {
+                                 CallContext& call) {
   const std::string before = words(spec);
   for (const NextHop& message : request.next_hop()) {
     const auto hop = next_hop(message);
@@ -142,9 +142,28 @@ Status RouteService::remove_some(const DeleteRouteRequest& request, const IpPref
       return not_found("route {} has no next hop {}; it goes {}", prefix.to_string(), message.via(), before);
     }
   }
-  if (spec.next_hops.empty()) return remove_all(request.table(), prefix, done, dry_run);
-  if (dry_run) return {};
+  if (spec.next_hops.empty()) return remove_all(request.table(), prefix, done, call.dry_run());
+  if (call.dry_run()) return {};
+  call.record("/sluice.ip.Routes/AddRoute", request_of(request, spec));
   return routes_.set(request.table(), prefix, RouteSource::Static, spec).status();
+}
+
+/// The request that makes what is left.
+RouteRequest RouteService::request_of(const DeleteRouteRequest& deleted, const RouteSpec& left) const {
+  RouteRequest request;
+  request.set_prefix(deleted.prefix());
+  request.set_table(deleted.table());
+  for (const sluice::NextHop& hop : left.next_hops) {
+    if (!hop.via) {
+      request.set_interface(interfaces_.name(hop.interface));
+      continue;
+    }
+    NextHop* message = request.add_next_hop();
+    message->set_via(hop.via->to_string());
+    if (hop.interface.valid()) message->set_interface(interfaces_.name(hop.interface));
+    message->set_weight(hop.weight);
+  }
+  return request;
 }
 
 Status RouteService::set_table(const SetTableRequest& request, Done& done, CallContext& call) {

@@ -28,7 +28,8 @@ class RouteService {
   StatusOr<RouteSpec> spec_of(const RouteRequest& request) const;
   Status remove_all(std::uint32_t table, const IpPrefix& prefix, Done& done, bool dry_run);
   Status remove_some(const DeleteRouteRequest& request, const IpPrefix& prefix, RouteSpec spec, Done& done,
-                     bool dry_run);
+                     CallContext& call);
+  RouteRequest request_of(const DeleteRouteRequest& deleted, const RouteSpec& left) const;
   StatusOr<std::optional<RouteEntry>> only(const FibQuery& query) const;
   std::optional<RouteEntry> after(const FibQuery& query, const std::optional<IpPrefix>& at) const;
   std::string words(const RouteSpec& spec) const;
