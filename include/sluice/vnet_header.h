@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The header that TUN, tap, AF_PACKET and virtio put before a packet: which checksum is still to be made and into what
 // the packet is to be cut (virtio 1.2, section 5.1.6). What comes in is the far side's word and is believed only where
-// it cannot hurt: every offset lies in the packet's first segment, every size fits. Fields are in the host's byte
-// order. Pure functions; any thread.
+// it cannot hurt: every offset lies in the packet's first segment, every size fits; that no checksum is made inside a
+// header that has been checked, ip4-input and ip6-input see to (sluice/kernels/checksum_place.h). Fields are in the
+// host's byte order. Pure functions; any thread.
 #pragma once
 #include <sluice/packet.h>
 

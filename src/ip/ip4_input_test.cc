@@ -128,6 +128,45 @@ TEST(Ip4Input, LetsOptionsPassRefusesSourceRoutesAndWrongLengths) {
   EXPECT_EQ(fate(with_options({1, 1, 1, 7})), verdict(Drop::BadOption));
 }
 
+// What becomes of a packet whose sender wants the checksum from `start` on at `start + offset`.
+Outcome with_checksum_at(const Bytes& packet, std::uint16_t start, std::uint16_t offset) {
+  NodeTest<Ip4Input> node;
+  node.prepare = [&](Packet& p) {
+    p.flags |= kChecksumPartial;
+    p.checksum_start = static_cast<std::uint16_t>(p.offset() + start);
+    p.checksum_offset = offset;
+  };
+  return node.run({packet})[0];
+}
+
+TEST(Ip4Input, TakesAPartialChecksumWhereTheProtocolHasOneOrInsideATunnel) {
+  constexpr std::uint8_t kTcp = 6, kUdp = 17, kGre = 47, kSctp = 132;
+  const auto packet = [](std::uint8_t protocol) { return ip4_packet("10.0.0.1", "10.0.0.2", protocol, payload(60)); };
+  EXPECT_EQ(with_checksum_at(packet(kTcp), 20, 16), verdict(Next::Ip4Lookup));
+  EXPECT_EQ(with_checksum_at(packet(kUdp), 20, 6), verdict(Next::Ip4Lookup));
+  EXPECT_EQ(with_checksum_at(packet(kSctp), 20, 8), verdict(Next::Ip4Lookup));
+  EXPECT_EQ(with_checksum_at(with_options({1, 1, 1, 0}), 24, 6), verdict(Next::Ip4Lookup));
+  EXPECT_EQ(with_checksum_at(packet(kUdp), 56, 16), verdict(Next::Ip4Lookup)) << "a tunnel in UDP";
+  EXPECT_EQ(with_checksum_at(packet(kGre), 44, 16), verdict(Next::Ip4Lookup)) << "a tunnel in GRE";
+}
+
+TEST(Ip4Input, DropsAPartialChecksumThatWouldChangeACheckedHeader) {
+  constexpr std::uint8_t kIcmp = 1, kTcp = 6, kUdp = 17, kGre = 47;
+  const auto packet = [](std::uint8_t protocol) { return ip4_packet("10.0.0.1", "10.0.0.2", protocol, payload(60)); };
+  for (const std::uint8_t protocol : {kIcmp, kTcp, kUdp, kGre}) {
+    for (std::uint16_t start = 0; start < 20; ++start) {
+      EXPECT_EQ(with_checksum_at(packet(protocol), start, 12), verdict(Drop::ChecksumPlace)) << start;
+    }
+    EXPECT_EQ(with_checksum_at(packet(protocol), 20, 2), verdict(Drop::ChecksumPlace));
+    EXPECT_EQ(with_checksum_at(packet(protocol), 22, 0), verdict(Drop::ChecksumPlace));
+  }
+  EXPECT_EQ(with_checksum_at(packet(kTcp), 20, 6), verdict(Drop::ChecksumPlace));
+  EXPECT_EQ(with_checksum_at(packet(kUdp), 20, 16), verdict(Drop::ChecksumPlace));
+  EXPECT_EQ(with_checksum_at(packet(kTcp), 30, 3), verdict(Drop::ChecksumPlace)) << "the flags";
+  EXPECT_EQ(with_checksum_at(with_options({1, 1, 1, 0}), 20, 2), verdict(Drop::ChecksumPlace)) << "an option";
+  EXPECT_EQ(with_checksum_at(packet(kUdp) + Bytes(30), 70, 12), verdict(Drop::ChecksumPlace)) << "padding";
+}
+
 TEST(Ip4Input, DropsWhatCameFromADeletedInterface) {
   NodeTest<Ip4Input> node;
   node.prepare = [](Packet& packet) { packet.rx_interface = InterfaceIndex(packet.rx_interface.slot(), 9); };

@@ -84,6 +84,37 @@ TEST(Ip6Input, RefusesJumbograms) {
   EXPECT_EQ(fate(bytes), verdict(Drop::Jumbo));
 }
 
+// What becomes of a packet whose sender wants the checksum from `start` on at `start + offset`.
+Outcome with_checksum_at(const Bytes& bytes, std::uint16_t start, std::uint16_t offset) {
+  NodeTest<Ip6Input> node;
+  node.prepare = [&](Packet& p) {
+    p.flags |= kChecksumPartial;
+    p.checksum_start = static_cast<std::uint16_t>(p.offset() + start);
+    p.checksum_offset = offset;
+  };
+  return node.run({bytes})[0];
+}
+
+TEST(Ip6Input, TakesAPartialChecksumWhereTheProtocolHasOneOrFurtherIn) {
+  EXPECT_EQ(with_checksum_at(packet(), 40, 6), verdict(Next::Ip6Lookup));
+  EXPECT_EQ(with_checksum_at(ip6_packet("fd00::1", "fd00::2", kIpProtocolTcp, payload(40)), 40, 16),
+            verdict(Next::Ip6Lookup));
+  EXPECT_EQ(with_checksum_at(with_options({17, 0, 5, 2, 0, 0, 1, 0}), 48, 6), verdict(Next::Ip6Lookup));
+  EXPECT_EQ(with_checksum_at(packet(), 48, 16), verdict(Next::Ip6Lookup)) << "a tunnel in UDP";
+}
+
+TEST(Ip6Input, DropsAPartialChecksumThatWouldChangeACheckedHeader) {
+  // Places 8 to 22 are in the source address, which a pod's guard compares.
+  for (std::uint16_t start = 0; start < 40; ++start) {
+    EXPECT_EQ(with_checksum_at(packet(), start, 6), verdict(Drop::ChecksumPlace)) << start;
+  }
+  EXPECT_EQ(with_checksum_at(packet(), 40, 16), verdict(Drop::ChecksumPlace));
+  EXPECT_EQ(with_checksum_at(packet(), 42, 0), verdict(Drop::ChecksumPlace)) << "the destination port";
+  EXPECT_EQ(with_checksum_at(with_options({17, 0, 5, 2, 0, 0, 1, 0}), 40, 6), verdict(Drop::ChecksumPlace));
+  EXPECT_EQ(with_checksum_at(with_options({17, 0, 5, 2, 0, 0, 1, 0}), 44, 0), verdict(Drop::ChecksumPlace));
+  EXPECT_EQ(with_checksum_at(packet() + Bytes(30), 60, 40), verdict(Drop::ChecksumPlace)) << "padding";
+}
+
 TEST(Ip6Input, DropsWhatCameFromADeletedInterface) {
   NodeTest<Ip6Input> node;
   node.prepare = [](Packet& p) { p.rx_interface = InterfaceIndex(p.rx_interface.slot(), 9); };

@@ -11,13 +11,13 @@ namespace {
 
 // rest: what follows the IP header and its extensions.
 void read_ports(std::span<const std::uint8_t> rest, FlowKey& key) noexcept {
-  constexpr std::uint8_t kDccp = 33, kSctp = 132, kUdpLite = 136;
+  constexpr std::uint8_t kDccp = 33, kUdpLite = 136;
   const auto word = [&](std::size_t at) { return static_cast<std::uint16_t>(rest[at] << 8 | rest[at + 1]); };
   switch (key.protocol) {
     case kIpProtocolTcp:
     case kIpProtocolUdp:
     case kDccp:
-    case kSctp:
+    case kIpProtocolSctp:
     case kUdpLite:
       if (rest.size() < 4) return;
       key.source_port = word(0);

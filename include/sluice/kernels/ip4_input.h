@@ -2,6 +2,7 @@
 // ip4-input: validates the IPv4 header. RFC 1812 section 5.2.2.
 #pragma once
 #include <sluice/kernels/chain_length.h>
+#include <sluice/kernels/checksum_place.h>
 #include <sluice/net/checksum.h>
 #include <sluice/net/ip4.h>
 #include <sluice/node.h>
@@ -23,6 +24,7 @@ struct Ip4Input {
     Multicast,
     BadOption,
     SourceRoute,
+    ChecksumPlace,
     NoInterface,
   };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -51,6 +53,7 @@ struct Ip4Input {
       case Drop::Multicast: return "multicast beyond the link is not forwarded";
       case Drop::BadOption: return "an IPv4 option's length is wrong";
       case Drop::SourceRoute: return "source routes are refused";
+      case Drop::ChecksumPlace: return "a checksum is to be made where the packet's protocol has none";
       case Drop::NoInterface: return "the interface was deleted while the packet was on its way";
     }
     return "";
@@ -84,6 +87,7 @@ struct Ip4Input {
     packet.table = in->table4;
     packet.l3_offset = packet.offset();
     packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + header_bytes);
+    if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip->protocol, total)) return Drop::ChecksumPlace;
     if (destination >= kMulticast) [[unlikely]] {
       return destination == kBroadcastAddress || destination >> 8 == kLinkMulticast ? Verdict(Next::Ip4Local)
                                                                                     : Verdict(Drop::Multicast);

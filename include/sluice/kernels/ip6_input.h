@@ -2,6 +2,7 @@
 // ip6-input: validates the IPv6 header and a hop-by-hop header behind it. RFC 8200 sections 3 and 4.3.
 #pragma once
 #include <sluice/kernels/chain_length.h>
+#include <sluice/kernels/checksum_place.h>
 #include <sluice/net/ip6.h>
 #include <sluice/node.h>
 
@@ -21,6 +22,7 @@ struct Ip6Input {
     Multicast,
     BadHopByHop,
     RefusedOption,
+    ChecksumPlace,
     NoInterface,
   };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -48,6 +50,7 @@ struct Ip6Input {
       case Drop::Multicast: return "multicast beyond the link is not forwarded";
       case Drop::BadHopByHop: return "the hop-by-hop header is cut off or an option's length is wrong";
       case Drop::RefusedOption: return "an unknown hop-by-hop option says that the packet is to be discarded";
+      case Drop::ChecksumPlace: return "a checksum is to be made where the packet's protocol has none";
       case Drop::NoInterface: return "the interface was deleted while the packet was on its way";
     }
     return "";
@@ -65,6 +68,7 @@ struct Ip6Input {
     if (!in) return Drop::NoInterface;
     packet.l3_offset = packet.offset();
     packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + sizeof(Ip6Header));
+    if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip->next_header, total)) return Drop::ChecksumPlace;
     packet.table = in->table6;
     worker.counters(packet.rx_interface)[InterfaceCounter::Ip6].add();
     if (ip->next_header == kIpProtocolHopByHop) [[unlikely]] {

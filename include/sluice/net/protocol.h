@@ -18,5 +18,6 @@ inline constexpr std::uint8_t kIpProtocolAuthentication = 51;
 inline constexpr std::uint8_t kIpProtocolIcmp6 = 58;
 inline constexpr std::uint8_t kIpProtocolNoNextHeader = 59;
 inline constexpr std::uint8_t kIpProtocolDestinationOptions = 60;
+inline constexpr std::uint8_t kIpProtocolSctp = 132;
 
 }  // namespace sluice
