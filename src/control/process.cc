@@ -46,7 +46,7 @@ void notify(const std::string& state) { sd_notify(0, state.c_str()); }
 std::optional<std::chrono::milliseconds> watchdog_period() {
   std::uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) <= 0) return std::nullopt;
-  return std::chrono::milliseconds(microseconds / 2000);
+  return std::chrono::milliseconds(microseconds / 4000);
 }
 
 Status check_privileges() {

@@ -2,6 +2,7 @@
 // The process around the daemon: what it tells systemd, and what privileges it keeps.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,8 +13,14 @@ namespace sluice::process {
 
 /// READY=1, STOPPING=1, STATUS=… to systemd (or whoever set NOTIFY_SOCKET); nothing without one.
 SLUICE_API void notify(const std::string& state);
-/// Half of what the unit's WatchdogSec allows, when there is one.
+/// A quarter of what the unit's WatchdogSec allows, when there is one: a check that fails once, or a timer that is
+/// late, does not yet cost the daemon its life.
 SLUICE_API std::optional<std::chrono::milliseconds> watchdog_period();
+/// Whether a worker's heartbeat is older than limit; all in ticks of the TSC. The heartbeat is to be read before the
+/// clock; one that is younger all the same (a worker on another core beat in between) is not late.
+constexpr bool overdue(std::uint64_t heartbeat, std::uint64_t now, std::uint64_t limit) {
+  return now > heartbeat && now - heartbeat > limit;
+}
 /// Keeps CAP_NET_ADMIN, NET_RAW, SYS_ADMIN (setns), IPC_LOCK and BPF, in every set, for all threads made from here on.
 /// Errors: the kernel refuses.
 SLUICE_API Status keep_only_needed_capabilities();

@@ -103,7 +103,8 @@ std::unique_ptr<Timer> watch(Daemon& daemon) {
   return daemon.context().every(*period, [&daemon] {
     const std::uint64_t late = ns_to_tsc(2'000'000'000);
     for (const auto& worker : daemon.dataplane().workers()) {
-      if (tsc() - worker->heartbeat() > late) return;
+      const std::uint64_t heartbeat = worker->heartbeat();
+      if (process::overdue(heartbeat, tsc(), late)) return;
     }
     process::notify("WATCHDOG=1");
   });
