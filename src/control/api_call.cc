@@ -102,7 +102,7 @@ void Call::send(const google::protobuf::Message& message) {
   const std::lock_guard lock(mutex_);
   if (finished_) return;
   queued_bytes_ += bytes.Length();
-  queue_.push_back(std::move(bytes));
+  queue_.push_back(bytes);
   if (!writing_) write_next();
 }
 

@@ -88,13 +88,13 @@ Status TraceService::add(const TraceSpec& spec, Done& done, CallContext& call) {
   request->node = node;
   request->at_input = dataplane_.graph().node(node).description.form == "input";
   request->remaining = spec.count();
-  auto ethernet = compile_filter(spec.filter(), DLT_EN10MB);
-  auto ip = compile_filter(spec.filter(), DLT_RAW);
+  const auto ethernet = compile_filter(spec.filter(), DLT_EN10MB);
+  const auto ip = compile_filter(spec.filter(), DLT_RAW);
   if (!ethernet.ok() && !ip.ok()) return ethernet.status();
   // A filter that cannot be meant for a link type matches nothing there: `ret 0`.
   const PacketFilter nothing{{{0x06, 0, 0, 0}}};
-  request->ethernet = ethernet.ok() ? std::move(*ethernet) : nothing;
-  request->ip = ip.ok() ? std::move(*ip) : nothing;
+  request->ethernet = ethernet.ok() ? *ethernet : nothing;
+  request->ip = ip.ok() ? *ip : nothing;
   if (call.dry_run()) return {};
 
   next->requests.push_back(std::move(request));
