@@ -2,6 +2,7 @@
 #include "control/configuration.h"
 
 #include <fmt/ranges.h>
+#include <sched.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -11,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <sstream>
-#include <thread>
 
 #include "control/values.h"
 
@@ -112,6 +112,21 @@ class Reader {
   std::vector<std::string> errors_;
 };
 
+/// Numbers may have gaps where cores are offline or kept from this process.
+void read_cpu(Reader& reader, const YAML::Node& node, Configuration& c) {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  sched_getaffinity(0, sizeof usable, &usable);
+  const auto cpu = reader.number(node, "cpu", 0, CPU_SETSIZE - 1);
+  if (!cpu) return;
+  if (CPU_ISSET(*cpu, &usable)) return c.cpus.push_back(static_cast<int>(*cpu));
+  std::vector<int> all;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &usable)) all.push_back(i);
+  }
+  reader.error(node, fmt::format("cpu {}: must be one that this process may use: {}", *cpu, fmt::join(all, ", ")));
+}
+
 void read_workers(Reader& reader, const YAML::Node& node, Configuration& c) {
   bool counted = false;
   YAML::Node cpus_at;
@@ -124,10 +139,7 @@ void read_workers(Reader& reader, const YAML::Node& node, Configuration& c) {
                }},
               {"cpus", [&](const YAML::Node& n) {
                  cpus_at = n;
-                 reader.list(n, "workers.cpus", [&](const YAML::Node& cpu) {
-                   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-                   if (const auto v = reader.number(cpu, "cpu", 0, cores - 1)) c.cpus.push_back(static_cast<int>(*v));
-                 });
+                 reader.list(n, "workers.cpus", [&](const YAML::Node& cpu) { read_cpu(reader, cpu, c); });
                }}});
   if (c.cpus.empty()) return;
   if (!counted) c.workers = static_cast<unsigned>(c.cpus.size());
@@ -223,6 +235,10 @@ StatusOr<Configuration> Configuration::parse(std::string_view text, const std::s
     return refused("{}: {}", reader.where(e.mark), e.msg);
   }
   if (auto status = reader.status(); !status.ok()) return status;
+  if (configuration.api_socket == configuration.read_only_socket) {
+    return refused("{}: sockets.api and sockets.read-only are both {}; give each a path of its own", name,
+                   configuration.api_socket);
+  }
   return configuration;
 }
 
