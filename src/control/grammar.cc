@@ -164,7 +164,7 @@ bool Grammar::parse(std::string_view line, const ParseOptions& options, Command&
   if (tokens.empty()) return true;
   Matcher matcher(forms_, settings_, options);
   for (std::size_t i = 0; i < tokens.size();) {
-    if (!matcher.take(line, tokens, i, error)) return false;
+    if (!matcher.take(tokens, i, error)) return false;
   }
   const auto* thread = matcher.accepted();
   if (!thread) {
@@ -196,7 +196,7 @@ Expectations Grammar::expect(std::string_view line, const ParseOptions& options)
   }
   Matcher matcher(forms_, settings_, options);
   for (std::size_t i = 0; i < tokens.size();) {
-    if (!matcher.take(line, tokens, i, error)) return result;
+    if (!matcher.take(tokens, i, error)) return result;
   }
   result.complete = !tokens.empty() && matcher.accepted();
   const MethodDescriptor* method = nullptr;

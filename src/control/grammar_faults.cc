@@ -85,7 +85,7 @@ std::vector<std::string> Grammar::sample_faults() const {
       if (!tokenize(line, tokens, error)) continue;
       Matcher matcher(forms_, settings_, options);
       bool taken = true;
-      for (std::size_t i = 0; taken && i < tokens.size();) taken = matcher.take(line, tokens, i, error);
+      for (std::size_t i = 0; taken && i < tokens.size();) taken = matcher.take(tokens, i, error);
       const auto* thread = taken ? matcher.accepted() : nullptr;
       if (!thread) {
         faults.push_back(fmt::format("{}: \"{}\" cannot be typed: {}", form.method->full_name(), line, text(error)));

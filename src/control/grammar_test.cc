@@ -44,7 +44,7 @@ TEST_F(GrammarTest, TakesPositionalsThenKeywordsInAnyOrder) {
 TEST_F(GrammarTest, TakesListsAndTheRestOfTheLine) {
   EXPECT_EQ(parse("add fruit apple 3 tags a,b,c"), "Add name: \"apple\" count: 3 tags: \"a\" tags: \"b\" tags: \"c\"");
   EXPECT_EQ(parse("add fruit apple 3 note from  the 'old' garden # said he"),
-            "Add name: \"apple\" count: 3 note: \"from  the \\'old\\' garden\"");
+            "Add name: \"apple\" count: 3 note: \"from the old garden\"");
 }
 
 TEST_F(GrammarTest, FormsOfOneMethodSetTheirOwnFields) {

@@ -152,20 +152,19 @@ std::vector<std::size_t> Matcher::choose(const Token& token, std::vector<std::st
   return begun;
 }
 
-Assignment Matcher::value_of(const Item& item, std::string_view line, const std::vector<Token>& tokens,
-                             std::size_t i) const {
+Assignment Matcher::value_of(const Item& item, const std::vector<Token>& tokens, std::size_t i) const {
   Assignment assignment{.item = &item, .text = tokens[i].text, .begin = tokens[i].begin, .quoted = tokens[i].quoted};
   if (item.kind == Kind::Flag) {
     assignment.what = Assignment::What::Flag;
   } else if (item.rest && i + 1 < tokens.size()) {
-    assignment.text = line.substr(tokens[i].begin, tokens.back().end - tokens[i].begin);
+    for (std::size_t word = i + 1; word < tokens.size(); ++word) assignment.text += " " + tokens[word].text;
   } else if (options_.prefixes && !item.list && !item.rest) {
     assignment.text = whole_word(item.field(), tokens[i].text);
   }
   return assignment;
 }
 
-bool Matcher::take(std::string_view line, const std::vector<Token>& tokens, std::size_t& i, LineError& error) {
+bool Matcher::take(const std::vector<Token>& tokens, std::size_t& i, LineError& error) {
   const Token& token = tokens[i];
   std::vector<std::string> ambiguous;
   const auto chosen = choose(token, ambiguous);
@@ -193,7 +192,7 @@ bool Matcher::take(std::string_view line, const std::vector<Token>& tokens, std:
     Edge& edge = edges_[index];
     rest |= edge.item->rest;
     if (is_word(*edge.item)) ++edge.after.words;
-    if (!edge.item->path.empty()) edge.after.assignments.push_back(value_of(*edge.item, line, tokens, i));
+    if (!edge.item->path.empty()) edge.after.assignments.push_back(value_of(*edge.item, tokens, i));
     taken.push_back(std::move(edge));
   }
   edges_.clear();

@@ -44,7 +44,7 @@ class Matcher {
   Matcher(const std::deque<Form>& forms, const SettingsMap& settings, const ParseOptions& options);
 
   /// Takes the word at `i` (all that is left, for {x...}). False when nothing can take it.
-  bool take(std::string_view line, const std::vector<Token>& tokens, std::size_t& i, LineError& error);
+  bool take(const std::vector<Token>& tokens, std::size_t& i, LineError& error);
   const std::vector<Edge>& edges() const { return edges_; }
   /// The best reading of the line so far as a whole command; null when it is not one.
   const Thread* accepted() const;
@@ -60,7 +60,7 @@ class Matcher {
   std::vector<std::size_t> choose(const Token& token, std::vector<std::string>& ambiguous) const;
   std::vector<std::size_t> words_that(const Token& token, bool exact, std::vector<std::string>& distinct) const;
   bool known_value(const std::vector<std::size_t>& values, std::string_view text) const;
-  Assignment value_of(const Item& item, std::string_view line, const std::vector<Token>& tokens, std::size_t i) const;
+  Assignment value_of(const Item& item, const std::vector<Token>& tokens, std::size_t i) const;
 
   const SettingsMap& settings_;
   const ParseOptions& options_;

@@ -5,8 +5,11 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "control/fruit_service.h"
 
@@ -139,6 +142,25 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
                                             ":2: fruit apple: is there already with other properties; "
                                             "nothing changed; 1 of 3 applied\n"}));
   EXPECT_EQ(ctl("show fruit columns name").out, "name\napple\npear\nplum\n");
+}
+
+TEST_F(SluicectlTest, AFolderIsNoScript) {
+  const auto said = ctl("-f " + daemon_.folder);
+  EXPECT_EQ(said.status, 2);
+  EXPECT_NE(said.error.find("is a directory"), std::string::npos) << said;
+}
+
+TEST_F(SluicectlTest, ADaemonThatEndsDuringACallIsStatusThree) {
+  daemon_.halt();  // the call waits for the control thread
+  auto said = std::async(std::launch::async, [&] { return ctl("remove fruit apple"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  daemon_.server.stop();
+  EXPECT_EQ(said.get().status, 3);
+}
+
+TEST_F(SluicectlTest, AQuotedWordAtTheEndIsTheSameAsWithoutQuotes) {
+  EXPECT_EQ(ctl("add fruit apple 3 note from 'the old garden'").status, 0);
+  EXPECT_NE(ctl("--json show fruit").out.find("\"from the old garden\""), std::string::npos);
 }
 
 TEST_F(SluicectlTest, ReadsCommandsFromAPipe) {
