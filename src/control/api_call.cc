@@ -9,6 +9,7 @@
 #include <asio/post.hpp>
 
 #include "control/api_server.h"
+#include "sluice/log.h"
 
 namespace sluice::control {
 namespace {
@@ -20,15 +21,28 @@ grpc::Status to_grpc(const Status& status) { return {static_cast<grpc::StatusCod
 
 }  // namespace
 
-Call::Call(std::shared_ptr<CallShared> shared, const Api::Method& method, CallContext::Origin origin, bool dry_run)
-    : shared_(std::move(shared)), method_(method), context_(origin, dry_run), request_(method.request->New()) {}
+Call::Call(std::shared_ptr<CallShared> shared, grpc::GenericCallbackServerContext& grpc, const Api::Method& method,
+           CallContext::Origin origin, bool dry_run)
+    : shared_(std::move(shared)),
+      grpc_(grpc),
+      method_(method),
+      context_(origin, dry_run),
+      request_(method.request->New()) {
+  grpc_.AddTrailingMetadata(kAnsweredKey, "1");
+}
 
-void Call::start() {
+bool Call::start() {
   {
     const std::lock_guard lock(shared_->mutex);
+    const std::size_t others = shared_->calls.size() - shared_->read_only_calls;
+    const bool full =
+        is_read_only() ? shared_->read_only_calls >= shared_->limits.open_read_only : others >= shared_->limits.open;
+    if (full) return false;
+    shared_->read_only_calls += is_read_only();
     shared_->calls.insert(shared_from_this());
   }
   StartRead(&request_bytes_);
+  return true;
 }
 
 void Call::drop() {
@@ -62,14 +76,15 @@ void Call::run() {
   finish(status);
 }
 
+bool Call::is_stalled() {
+  const std::lock_guard lock(mutex_);
+  return stalled_ = queued_bytes_ >= kQueueMax;
+}
+
 void Call::pump() {
   const auto begin = std::chrono::steady_clock::now();
   while (stream_ && !context_.cancelled()) {
-    {
-      const std::lock_guard lock(mutex_);
-      stalled_ = queued_bytes_ >= kQueueMax;
-      if (stalled_) return;
-    }
+    if (is_stalled()) return stall();
     switch (stream_->next()) {
       case AnyStream::Step::Value: send(stream_->value()); break;
       case AnyStream::Step::Pause: return later(std::chrono::milliseconds(0));
@@ -94,6 +109,22 @@ void Call::later(std::chrono::milliseconds time) {
   });
 }
 
+/// A client that never reads is cut off: what it holds is for others.
+void Call::stall() {
+  timer_ = std::make_unique<asio::steady_timer>(shared_->loop, shared_->limits.stall);
+  timer_->async_wait([weak = weak_from_this()](const asio::error_code& error) {
+    const auto self = weak.lock();
+    if (!self || error) return;
+    {
+      const std::lock_guard lock(self->mutex_);
+      if (!self->stalled_ || self->finished_) return;
+    }
+    log(LogLevel::Warning, "a client does not read its stream and is cut off",
+        field("method", self->method_.descriptor->full_name()));
+    self->grpc_.TryCancel();  // OnCancel does the rest
+  });
+}
+
 void Call::send(const google::protobuf::Message& message) {
   grpc::ByteBuffer bytes;
   bool own = false;
@@ -107,7 +138,7 @@ void Call::send(const google::protobuf::Message& message) {
 }
 
 void Call::write_next() {
-  in_flight_ = std::move(queue_.front());
+  in_flight_ = queue_.front();
   queue_.pop_front();
   queued_bytes_ -= in_flight_.Length();
   writing_ = true;
@@ -159,6 +190,7 @@ void Call::OnDone() {
   const auto self = shared_from_this();  // may be the last but one: a posted lambda may hold another
   const std::lock_guard lock(shared_->mutex);
   shared_->calls.erase(self);
+  shared_->read_only_calls -= is_read_only();
 }
 
 }  // namespace sluice::control

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <set>
 
-#include "control/dispatcher.h"
+#include "control/api_server.h"
 
 namespace sluice::control {
 
@@ -23,15 +23,19 @@ struct CallShared {
   asio::io_context& loop;
   const Dispatcher& dispatcher;
   std::atomic<unsigned> waiting{0};
+  CallLimits limits;
   std::mutex mutex;
   std::set<std::shared_ptr<Call>> calls;  // under the mutex; a call is in it until gRPC is done with it
+  std::size_t read_only_calls = 0;        // under the mutex; of them, those on read-only sockets
 };
 
 class Call final : public grpc::ServerGenericBidiReactor, public std::enable_shared_from_this<Call> {
  public:
-  Call(std::shared_ptr<CallShared> shared, const Api::Method& method, CallContext::Origin origin, bool dry_run);
-  /// gRPC thread: begins to read the request.
-  void start();
+  /// grpc: lives until OnDone.
+  Call(std::shared_ptr<CallShared> shared, grpc::GenericCallbackServerContext& grpc, const Api::Method& method,
+       CallContext::Origin origin, bool dry_run);
+  /// gRPC thread: begins to read the request. False: too many calls are open; this one is not.
+  bool start();
   /// Control thread, after the server has ended all calls: gives up the handler's state.
   void drop();
 
@@ -45,13 +49,17 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
   void run();
   void pump();
   void later(std::chrono::milliseconds time);
+  bool is_stalled();
+  void stall();
 
   // Any thread.
   void finish(const Status& status);
   void send(const google::protobuf::Message& message);
   void write_next();  // under the mutex
+  bool is_read_only() const { return context_.origin() == CallContext::Origin::ReadOnlySocket; }
 
   const std::shared_ptr<CallShared> shared_;
+  grpc::GenericCallbackServerContext& grpc_;
   const Api::Method& method_;
   CallContext context_;
   grpc::ByteBuffer request_bytes_;

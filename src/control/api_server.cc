@@ -18,7 +18,10 @@ namespace {
 /// Says no, without reading anything.
 class Refusal final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit Refusal(const grpc::Status& status) { Finish(status); }
+  Refusal(grpc::GenericCallbackServerContext& context, const grpc::Status& status) {
+    context.AddTrailingMetadata(kAnsweredKey, "1");
+    Finish(status);
+  }
   void OnDone() override { delete this; }
 };
 
@@ -32,15 +35,21 @@ class GenericService final : public grpc::CallbackGenericService {
     if (is_reflection(path)) return make_reflection(shared_->dispatcher.api());
     const auto* method = shared_->dispatcher.api().find(path);
     if (!method)
-      return new Refusal({grpc::StatusCode::UNIMPLEMENTED, "method " + path + ": this daemon has none of that name"});
+      return new Refusal(*context,
+                         {grpc::StatusCode::UNIMPLEMENTED, "method " + path + ": this daemon has none of that name"});
     if (read_only_ && !method->read_only) {
-      return new Refusal({grpc::StatusCode::PERMISSION_DENIED,
+      return new Refusal(*context,
+                         {grpc::StatusCode::PERMISSION_DENIED,
                           "method " + path + ": changes something, and this is the read-only socket; nothing changed"});
     }
     const bool dry_run = context->client_metadata().contains("sluice-dry-run");
     const auto origin = read_only_ ? CallContext::Origin::ReadOnlySocket : CallContext::Origin::Socket;
-    const auto call = std::make_shared<Call>(shared_, *method, origin, dry_run);
-    call->start();
+    const auto call = std::make_shared<Call>(shared_, *context, *method, origin, dry_run);
+    if (!call->start()) {
+      return new Refusal(*context,
+                         {grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          "too many calls are open on this socket; end some (live traces, --watch) and try again"});
+    }
     return call.get();  // shared_->calls keeps it until OnDone
   }
 
@@ -67,7 +76,9 @@ struct ApiServer::Socket {
 };
 
 ApiServer::ApiServer(asio::io_context& loop, const Dispatcher& dispatcher)
-    : state_(new State{{.loop = loop, .dispatcher = dispatcher, .mutex = {}, .calls = {}}}) {}
+    : state_(new State{{.loop = loop, .dispatcher = dispatcher, .limits = {}, .mutex = {}, .calls = {}}}) {}
+
+CallLimits& ApiServer::limits() { return state_->limits; }
 
 ApiServer::~ApiServer() { stop(); }
 

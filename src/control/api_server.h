@@ -19,6 +19,16 @@ struct SocketOptions {
   std::string group = {};
 };
 
+/// Trailing metadata of every answer of a daemon: tells it from what gRPC makes up when the daemon is gone.
+inline constexpr const char* kAnsweredKey = "sluice-answered";
+
+/// How much clients may hold at once.
+struct CallLimits {
+  std::size_t open = 256;                  ///< calls open on a socket that changes things
+  std::size_t open_read_only = 128;        ///< and on one that does not
+  std::chrono::milliseconds stall{30000};  ///< how long a client may leave its stream unread
+};
+
 class SLUICE_API ApiServer {
  public:
   /// At most this many calls wait for the control thread; more are refused with RESOURCE_EXHAUSTED.
@@ -30,6 +40,8 @@ class SLUICE_API ApiServer {
   ApiServer& operator=(const ApiServer&) = delete;
   ~ApiServer();
 
+  /// May be changed before calls come.
+  CallLimits& limits();
   /// Opens a socket: mode 0600, or 0660 when read-only. Refuses when another daemon serves it.
   Status listen(const SocketOptions& options);
   /// Ends all calls and removes the sockets. Control thread; the loop need not run.

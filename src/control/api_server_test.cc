@@ -129,6 +129,40 @@ TEST_F(ApiServerTest, ChecksTheFieldsBeforeTheHandlerRuns) {
   EXPECT_TRUE(daemon_.on_loop([&] { return daemon_.fruit.basket().empty(); }));
 }
 
+TEST_F(ApiServerTest, CutsOffAClientThatNeverReadsItsStream) {
+  daemon_.server.limits().stall = std::chrono::milliseconds(20);
+  CountQuery query;
+  query.set_limit(1'000'000'000);
+  TestCall idle;
+  idle.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  Done done;
+  EXPECT_TRUE(unary(stub_, "Add", apple(3), done).ok()) << "others go on meanwhile";
+  wait_until([&] { return daemon_.fruit.counting() == 0; });
+  idle.context.TryCancel();
+  idle.finish();
+}
+
+TEST_F(ApiServerTest, RefusesMoreOpenCallsThanItsLimitAndGoesOn) {
+  daemon_.server.limits().open = 2;
+  CountQuery query;
+  query.set_limit(1'000'000'000);
+  query.set_every(50);
+  TestCall first, second;
+  for (TestCall* call : {&first, &second}) call->start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  wait_until([&] { return daemon_.fruit.counting() == 2; });
+  Done done;
+  const auto status = unary(stub_, "Add", apple(3), done);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_NE(status.error_message().find("too many calls are open"), std::string::npos) << status.error_message();
+  first.context.TryCancel();
+  first.finish();
+  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  while (!unary(stub_, "Add", apple(3), done).ok()) std::this_thread::yield();
+  second.context.TryCancel();
+  second.finish();
+}
+
 TEST_F(ApiServerTest, ADryRunChangesNothing) {
   Done done;
   const auto status = unary(stub_, "Add", apple(3), done, true);

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "control/api_server.h"
 #include "local.h"
 
 namespace sluice::ctl {
@@ -131,6 +132,11 @@ Status Client::call(const google::protobuf::MethodDescriptor& method, const Mess
     channel_->running = nullptr;
   }
   if (status.ok() || stopped) return {};
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+      !context.GetServerTrailingMetadata().contains(control::kAnsweredKey)) {
+    return unavailable("no answer at {}: {}; whether the command was carried out is not known", path_,
+                       status.error_message());
+  }
   return make_status(static_cast<absl::StatusCode>(status.error_code()), "{}", status.error_message());
 }
 
