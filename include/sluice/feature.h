@@ -33,8 +33,9 @@ struct ArcInfo {
 /// so that a packet finishes on the chain on which it began.
 struct FeatureChains {
   static constexpr std::uint16_t kEnd = 0xffff;
-  /// Chains one after the other; each ends with kEnd. Position 0 is never the start of a chain.
-  std::vector<std::uint16_t> nodes{kEnd};
+  /// Chains one after the other; each ends with kEnd. The first two positions belong to none, so that a packet that is
+  /// on no chain (position 0) is at its end.
+  std::vector<std::uint16_t> nodes{kEnd, kEnd};
   /// start[arc][interface slot]: position of the first feature, or 0.
   std::vector<std::vector<std::uint16_t>> start;
 

@@ -62,6 +62,7 @@ struct NodeDescription {
   std::string form;  ///< "per packet", "staged", "batch", "input"
   std::vector<std::string> nexts, drops, drop_sentences, events;
   std::optional<FeatureInfo> feature;
+  bool entry = false;  ///< packets may begin here (NodeInfo::entry)
   void (*describe)(const std::byte* trace, FieldSink& sink) = nullptr;
   std::function<std::unique_ptr<KernelBase>()> make;
   void (*run)(NodeRuntime&, Worker&, Frame*&) noexcept = nullptr;

@@ -44,6 +44,9 @@ namespace sluice {
 
 struct NodeInfo {
   std::string_view name, summary;
+  /// Packets may begin here: the node relies on nothing that an earlier one has done, any bytes are good, and of the
+  /// metadata only rx_interface is set. The packet generator enters the graph at such nodes only.
+  bool entry = false;
 };
 
 template <class K>

@@ -157,7 +157,8 @@ struct alignas(kCacheLine) Packet {
     flow_hash = 0;
     table = TableIndex{0};
     forwarding = ForwardingIndex{};
-    feature_position = arc_next = checksum_start = checksum_offset = 0;
+    feature_position = checksum_start = checksum_offset = 0;
+    arc_next = 0xffff;  // no node
     next_segment = nullptr;
     session = 0;
     gso_size = 0;

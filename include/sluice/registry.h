@@ -74,6 +74,7 @@ class SLUICE_API Registry {
     d.name = K::kInfo.name;
     d.summary = K::kInfo.summary;
     d.plugin = plugin_;
+    d.entry = K::kInfo.entry;
     d.form = detail::form_name<K>();
     d.nexts = detail::names_as_strings<typename K::Next>();
     d.drops = detail::names_as_strings<typename K::Drop>();

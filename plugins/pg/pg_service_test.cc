@@ -21,7 +21,7 @@ struct Sink {
                                   : Which == '4' ? "ip4-input"
                                   : Which == '6' ? "ip6-input"
                                                  : "ethernet-input",
-                                  "counts packets"};
+                                  "counts packets", Which != 'o'};
   enum class Next : std::uint8_t {};
   enum class Drop : std::uint8_t { Counted };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -33,6 +33,17 @@ struct Sink {
     if (Which != 'o' && worker.interface(packet.rx_interface)) ++arrived.from_interface;
     return Drop::Counted;
   }
+};
+
+// Only ever reached along its arc.
+struct PgTestFeature {
+  static constexpr NodeInfo kInfo{"pg-test-feature", "goes on"};
+  static constexpr FeatureInfo kFeature{.arc = "device-input"};
+  enum class Next : std::uint8_t { Continue };
+  enum class Drop : std::uint8_t {};
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {};
+  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Next::Continue; }
 };
 
 // A device that neither receives nor sends.
@@ -90,6 +101,7 @@ struct PgServiceTest : ::testing::Test {
                   registry.node<Sink<'4'>>(arrived);
                   registry.node<Sink<'6'>>(arrived);
                   registry.node<Sink<'e'>>(arrived);
+                  registry.feature<PgTestFeature>();
                   registry.own<Service>(registry).offer(registry.context->api());
                 },
                 2};
@@ -155,6 +167,22 @@ TEST_F(PgServiceTest, TheSameStreamTwiceIsUnchangedAndAnotherOfItsNameIsRefused)
   EXPECT_TRUE(node.reply<Done>().unchanged());
   EXPECT_EQ(error("create packet-generator s interface eth0 count 6"),
             "stream s exists and is different: modified: count: 5 -> 6; delete it first");
+}
+
+TEST_F(PgServiceTest, RefusesNodesThatRelyOnWhatOthersHaveDone) {
+  const std::string packet = "stream ip4 src 10.0.0.1 dst 10.0.0.2 / udp";
+  for (const char* name : {"pg-test-feature", "interface-output", "quiet-output"}) {
+    EXPECT_EQ(
+        error(fmt::format("create packet-generator s node {} interface eth0", name), packet),
+        fmt::format("stream s: node {} relies on what nodes before it have done; packets may begin at quiet-input, "
+                    "ip4-input, ip6-input, ethernet-input",
+                    name));
+  }
+  EXPECT_EQ(node.error("packet-generator start"), "there is no stream; make one with create packet-generator");
+  EXPECT_EQ(error("create packet-generator s node quiet-input interface eth0 count 3"), "");
+  EXPECT_EQ(node.error("packet-generator start"), "");
+  ASSERT_TRUE(done("s"));
+  EXPECT_EQ(arrived.from_interface, 3u);
 }
 
 TEST_F(PgServiceTest, RefusesWhatCannotWorkAndMakesNoStream) {

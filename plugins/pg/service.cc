@@ -22,6 +22,14 @@ std::string target_name(const Stream& spec) {
   return fmt::format("into {}", spec.interface());
 }
 
+std::string entries(const Graph& graph) {
+  std::string names;
+  for (const Graph::Node& node : graph.nodes()) {
+    if (node.description.entry) names += (names.empty() ? "" : ", ") + node.description.name;
+  }
+  return names;
+}
+
 std::string differences(const Stream& have, const Stream& want) {
   std::string text;
   google::protobuf::util::MessageDifferencer differencer;
@@ -92,6 +100,11 @@ StatusOr<Service::Target> Service::target_of(const Stream& spec, const Packets& 
                                                   : interface->driver + "-input";
   target.node = context_->graph().find(node);
   if (!target.node.valid()) return not_found("node {} does not exist; show graph lists them", node);
+  // What stands behind interface-output relies on its check, and that on the interface out.
+  if (spec.out().empty() && !context_->graph().node(target.node).description.entry) {
+    return refused("stream {}: node {} relies on what nodes before it have done; packets may begin at {}", spec.name(),
+                   node, entries(context_->graph()));
+  }
   return target;
 }
 

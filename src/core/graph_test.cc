@@ -131,6 +131,18 @@ TEST_F(GraphFixture, SendsPacketsThroughTheFeaturesOfTheirInterfaceOnly) {
   EXPECT_EQ(even.packets, (std::vector<Bytes>{{2}, {2, 'b', 'z', 'a'}}));
 }
 
+TEST_F(GraphFixture, LosesAPacketThatGoesOnFromAFeatureWithoutBeingOnAChain) {
+  TestWorld world(fill);
+  Packet* packet = world.make(Bytes{2});
+  packet->rx_interface = world.add_interface();
+  GraphRuntime& graph = world.worker().graph();
+  graph.enqueue(world.worker(), world.graph().find("mark-a"), std::span<Packet* const>(&packet, 1));
+  world.worker().begin_pass();
+  graph.run(world.worker());
+  EXPECT_EQ(graph.overrun.get(), 1u);
+  EXPECT_TRUE(odd.packets.empty() && even.packets.empty());
+}
+
 TEST_F(GraphFixture, RefusesACircleOfFeaturesAndUnknownNodes) {
   Registry registry;
   registry.node<Sorter>();

@@ -6,7 +6,8 @@
 namespace sluice {
 
 struct DeviceInput {
-  static constexpr NodeInfo kInfo{"device-input", "takes packets from a driver's receive queues"};
+  static constexpr NodeInfo kInfo{
+      .name = "device-input", .summary = "takes packets from a driver's receive queues", .entry = true};
   enum class Next : std::uint8_t { EthernetInput, Ip4Input, Ip6Input };
   enum class Drop : std::uint8_t { InterfaceDown, NotIp };
   using Verdict = sluice::Verdict<Next, Drop>;

@@ -8,8 +8,9 @@
 namespace sluice {
 
 struct EthernetInput {
-  static constexpr NodeInfo kInfo{"ethernet-input",
-                                  "checks the destination address, takes VLAN tags off, sorts by ethertype"};
+  static constexpr NodeInfo kInfo{.name = "ethernet-input",
+                                  .summary = "checks the destination address, takes VLAN tags off, sorts by ethertype",
+                                  .entry = true};
   enum class Next : std::uint8_t { Ip4Input, Ip6Input, ArpInput };
   enum class Drop : std::uint8_t {
     Truncated,

@@ -10,7 +10,7 @@
 namespace sluice {
 
 struct Ip4Input {
-  static constexpr NodeInfo kInfo{"ip4-input", "validates the IPv4 header"};
+  static constexpr NodeInfo kInfo{.name = "ip4-input", .summary = "validates the IPv4 header", .entry = true};
   enum class Next : std::uint8_t { Ip4Lookup, Ip4Local };
   enum class Drop : std::uint8_t {
     Truncated,

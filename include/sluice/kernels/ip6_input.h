@@ -9,7 +9,7 @@
 namespace sluice {
 
 struct Ip6Input {
-  static constexpr NodeInfo kInfo{"ip6-input", "validates the IPv6 header"};
+  static constexpr NodeInfo kInfo{.name = "ip6-input", .summary = "validates the IPv6 header", .entry = true};
   enum class Next : std::uint8_t { Ip6Lookup, Ip6Local, Ip6IcmpError };
   enum class Drop : std::uint8_t {
     Truncated,
