@@ -277,6 +277,21 @@ TEST_F(AfPacketTest, SharesPacketsAmongQueuesByFlow) {
   world.worker().buffers().free(second);
 }
 
+TEST_F(AfPacketTest, AFloodWithoutBuffersDoesNotKeepTheWorker) {
+  open_near();
+  std::vector<Packet*> taken;
+  while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
+  constexpr std::size_t kMost = 2 * kVectorMax;
+  for (std::size_t i = 0; i < kMost + 88; ++i) send_far(frame(60));
+  EXPECT_TRUE(receive().empty());
+  EXPECT_EQ(rx[0]->no_buffers.get(), kMost);
+  EXPECT_TRUE(rx[0]->more);
+  EXPECT_TRUE(receive().empty());
+  EXPECT_EQ(rx[0]->no_buffers.get(), kMost + 88);
+  EXPECT_FALSE(rx[0]->more);
+  world.worker().buffers().free(taken);
+}
+
 TEST_F(AfPacketTest, DropsWithoutBuffersAndGoesOn) {
   open_near();
   std::vector<Packet*> taken;

@@ -96,8 +96,13 @@ Status Socket::join(std::uint16_t group) const {
 }
 
 std::size_t PacketRxQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
+  constexpr std::size_t kMostFrames = 2 * kVectorMax;
   std::size_t n = 0;
-  while (n < packets.size()) {
+  more = false;
+  // Frames that are refused, as fast as the ring takes them, must not keep the worker here.
+  for (std::size_t frames = 0; n < packets.size(); ++frames) {
+    more = frames == kMostFrames;
+    if (more) break;
     std::byte* frame = socket_->frame(next_);
     auto& header = *reinterpret_cast<tpacket2_hdr*>(frame);
     const std::uint32_t status = std::atomic_ref(header.tp_status).load(std::memory_order_acquire);

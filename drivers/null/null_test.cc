@@ -105,7 +105,12 @@ TEST_F(NullTest, ASourceWithoutBuffersCountsWhatItCouldNotSend) {
   while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
   EXPECT_EQ(count(*rx[0], kSecond), 0u);
   EXPECT_EQ(rx[0]->no_buffers.get(), kVectorMax);
+  EXPECT_TRUE(rx[0]->more) << "there is no other event to make the worker ask again";
   world.worker().buffers().free(taken);
+  EXPECT_EQ(count(*rx[0], kSecond), kVectorMax);
+  ASSERT_TRUE(device.set_admin_state(false).ok());
+  EXPECT_EQ(count(*rx[0], kSecond), 0u);
+  EXPECT_FALSE(rx[0]->more);
 }
 
 TEST(NullDevice, ChangesTheMacAddressOfASinkOnly) {

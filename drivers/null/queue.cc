@@ -21,6 +21,7 @@ std::size_t SourceQueue::receive(Worker& worker, std::span<Packet*> packets) noe
     packet.trim(source.packet.size());
   }
   source.sent += due;
+  more = n < due;  // a source without a rate has one event only
   return n;
 }
 

@@ -124,6 +124,20 @@ TEST_F(PcapTest, CountsPacketsWithoutBuffers) {
   world.worker().buffers().free(taken);
 }
 
+TEST_F(PcapTest, GoesOnWhenThereAreBuffersAgain) {
+  const auto device = open({.receive = file("in.pcap", kThree), .loop = 100});
+  const auto rx = *device->open_rx();
+  ASSERT_TRUE(device->set_admin_state(true).ok());
+  std::vector<Packet*> taken;
+  while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
+  EXPECT_TRUE(receive(*rx[0]).empty());
+  EXPECT_TRUE(rx[0]->more) << "there is no other event to make the worker ask again";
+  world.worker().buffers().free(taken);
+  EXPECT_EQ(receive(*rx[0]).size(), 44u);
+  EXPECT_TRUE(receive(*rx[0]).empty());
+  EXPECT_FALSE(rx[0]->more);
+}
+
 TEST_F(PcapTest, NamesAFileThatIsMissingOrNoCapture) {
   const auto missing = PcapDevice::open({.receive = path("none.pcap")});
   EXPECT_TRUE(absl::IsNotFound(missing.status()));

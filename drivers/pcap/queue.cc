@@ -48,6 +48,7 @@ std::size_t PcapRxQueue::receive(Worker& worker, std::span<Packet*> packets) noe
     }
   }
   replay.left -= due;
+  more = n < due;  // a file without a rate has one event only
   return n;
 }
 

@@ -53,13 +53,17 @@ struct DeviceCounter {
 class SLUICE_API RxQueue {
  public:
   virtual ~RxQueue() = default;
-  /// Puts received packets into packets and returns how many; 0 means empty. Never blocks. For each packet: data and
-  /// lengths, checksum and GSO state; the framework sets the interface. Buffers come from worker.buffers(); when there
-  /// are none, the queue drops at the source and counts into no_buffers.
+  /// Puts received packets into packets and returns how many; 0 means empty, unless more says otherwise. Never blocks,
+  /// nor does it go on for as long as packets come that it refuses. For each packet: data and lengths, checksum and GSO
+  /// state; the framework sets the interface. Buffers come from worker.buffers(); when there are none, the queue drops
+  /// at the source and counts into no_buffers.
   virtual std::size_t receive(Worker& worker, std::span<Packet*> packets) noexcept = 0;
   /// Becomes readable (edge-triggered) when packets wait; -1: this queue must be polled.
   virtual int fd() const { return -1; }
 
+  /// Set anew by each receive() that returns 0: it is not empty (there were no buffers, or only packets to refuse), so
+  /// it is asked again with the next pass, without an event of fd().
+  bool more = false;
   Counter no_buffers, errors;  ///< packets lost for want of buffers; malformed or refused by the device
 };
 

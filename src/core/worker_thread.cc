@@ -154,7 +154,7 @@ bool WorkerThread::poll_queues(const PollSet& set) {
     }
     std::array<Packet*, kVectorMax> packets;
     const std::size_t n = binding.queue->receive(worker_, packets);
-    if (n == 0 && binding.mode != RxMode::Polling && binding.queue->fd() >= 0) {
+    if (n == 0 && !binding.queue->more && binding.mode != RxMode::Polling && binding.queue->fd() >= 0) {
       is_active_[slot] = false;
       continue;
     }

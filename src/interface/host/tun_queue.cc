@@ -9,17 +9,21 @@
 namespace sluice {
 
 std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
+  more = false;
   if (lost_) {
     fail(worker, EBADFD);
     return 0;
   }
   ReadChain chain(worker.buffers(), &header_, sizeof header_);
   std::size_t n = 0;
-  while (n < packets.size()) {
+  // A far side that sends what is refused as fast as it can must not keep the worker here.
+  for (std::size_t reads = 0; n < packets.size(); ++reads) {
     if (chain.empty()) {
-      drop_waiting();
+      more = drop_waiting();
       break;
     }
+    more = reads == kMostReads;
+    if (more) break;
     const auto vectors = chain.vectors();
     const ssize_t got = readv(fd_, vectors.data(), static_cast<int>(vectors.size()));
     if (got < 0) {
@@ -49,10 +53,14 @@ std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
 }
 
 // Without buffers packets are taken and lost here, so that the queue does not stand full of old ones.
-void TunRxQueue::drop_waiting() noexcept {
-  constexpr int kMost = 4096;
+// True: others wait.
+bool TunRxQueue::drop_waiting() noexcept {
   std::array<std::byte, 64> scrap;
-  for (int i = 0; i < kMost && read(fd_, scrap.data(), scrap.size()) > 0; ++i) no_buffers.add();
+  for (std::size_t i = 0; i < kMostReads; ++i) {
+    if (read(fd_, scrap.data(), scrap.size()) <= 0) return false;
+    no_buffers.add();
+  }
+  return true;
 }
 
 void TunRxQueue::fail(Worker& worker, int error) noexcept {

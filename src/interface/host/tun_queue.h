@@ -28,7 +28,8 @@ class TunRxQueue final : public RxQueue {
   int fd() const override { return fd_; }
 
  private:
-  void drop_waiting() noexcept;
+  static constexpr std::size_t kMostReads = 2 * kVectorMax;  // of one receive()
+  bool drop_waiting() noexcept;
   void fail(Worker& worker, int error) noexcept;
 
   const int fd_;

@@ -2,10 +2,14 @@
 #include "sluice/tun.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "interface/host/tun_queue.h"
 #include "sluice/testing/test_namespace.h"
 #include "sluice/testing/test_world.h"
 
@@ -245,6 +249,39 @@ TEST_F(TunTest, TakesTheCarrierAwayWhenSetDown) {
   EXPECT_FALSE(host::Netlink::open(ns->path())->link("eth0")->carrier);
   EXPECT_TRUE(tun->set_admin_state(true).ok());
   EXPECT_TRUE(host::Netlink::open(ns->path())->link("eth0")->carrier);
+}
+
+// Each read of /dev/zero fills the whole chain, which is refused as too long: a flood without an end.
+TEST(TunRxQueue, AFloodOfWhatItRefusesDoesNotKeepTheWorker) {
+  TestWorld world;
+  const int flood = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(flood, 0);
+  TunRxQueue queue(flood, {});
+  std::array<Packet*, kVectorMax> packets;
+  for (std::uint64_t call = 1; call <= 3; ++call) {
+    EXPECT_EQ(queue.receive(world.worker(), packets), 0u);
+    EXPECT_TRUE(queue.more);
+    EXPECT_EQ(queue.errors.get(), call * 2 * kVectorMax);
+  }
+  close(flood);
+}
+
+TEST(TunRxQueue, AFloodWithoutBuffersDoesNotKeepTheWorker) {
+  TestWorld world;
+  const int flood = open("/dev/zero", O_RDONLY | O_CLOEXEC), silence = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  ASSERT_GE(flood, 0);
+  std::vector<Packet*> taken;
+  while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
+  std::array<Packet*, kVectorMax> packets;
+  TunRxQueue loud(flood, {}), quiet(silence, {});
+  EXPECT_EQ(loud.receive(world.worker(), packets), 0u);
+  EXPECT_TRUE(loud.more);
+  EXPECT_GT(loud.no_buffers.get(), 0u);
+  EXPECT_EQ(quiet.receive(world.worker(), packets), 0u);
+  EXPECT_FALSE(quiet.more);
+  world.worker().buffers().free(taken);
+  close(flood);
+  close(silence);
 }
 
 }  // namespace
