@@ -40,6 +40,7 @@ StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& option
   info.mac = link->mac;
   info.mtu = link->mtu;
   info.mtu_max = 65521;
+  info.double_tag_bytes = 8;  // the kernel's room for a tag is for one of 802.1Q; the outer one is of 802.1ad
   info.rx_queues = info.tx_queues = options.queues;
   info.detail = where(options);
   // The kernel finishes in software what the NIC cannot.

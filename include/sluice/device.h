@@ -38,6 +38,7 @@ struct DeviceInfo {
   MacAddress mac{};
   std::uint32_t mtu = 1500;                     ///< bytes of layer 3
   std::uint32_t mtu_min = 68, mtu_max = 65535;  ///< what set_mtu takes
+  std::uint32_t double_tag_bytes = 0;  ///< how much shorter packets are under two VLAN tags: tags that the MTU pays for
   Offloads offloads;
   std::uint16_t rx_queues = 1, tx_queues = 1;
   std::string detail;  ///< one line for `show interface`: host name, socket, file

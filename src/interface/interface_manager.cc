@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "sluice/log.h"
 
@@ -61,7 +62,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   made->entry.driver = driver;
   made->entry.link = info.link;
   made->entry.mac = info.mac;
-  made->entry.mtu = info.mtu;
+  made->entry.mtu = made->wanted_mtu = info.mtu;
   made->entry.detail = info.detail;
   made->entry.carrier = device->carrier();
   made->entry.device = device.get();
@@ -96,11 +97,11 @@ StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, Interfa
   made->entry.name = std::move(name);
   made->entry.driver = "vlan";
   made->entry.mac = above->entry.mac;
-  made->entry.mtu = above->entry.mtu;
   made->entry.carrier = above->entry.admin_up && above->entry.carrier;
   made->entry.parent = parent;
   made->entry.outer_vlan = outer;
   made->entry.inner_vlan = inner;
+  made->entry.mtu = mtu_limit(made->entry);
   made->entry.detail = fmt::format("VLAN {}{} of {}", outer, inner ? fmt::format(".{}", inner) : "", above->entry.name);
   return install(*number, std::move(made));
 }
@@ -234,17 +235,28 @@ StatusOr<bool> InterfaceManager::set_state(InterfaceIndex index, bool up) {
 StatusOr<bool> InterfaceManager::set_mtu(InterfaceIndex index, std::uint32_t mtu) {
   Slot* s = slot(index);
   if (!s) return no_such(index);
-  if (s->entry.mtu == mtu) return false;
-  const Slot* above = s->entry.parent.valid() ? slot(s->entry.parent) : nullptr;
-  const std::uint32_t low = s->device ? s->device->info().mtu_min : 68;
-  const std::uint32_t high = s->device ? s->device->info().mtu_max : (above ? above->entry.mtu : 65535);
-  if (mtu < low || mtu > high) return refused("mtu {}: {} takes {} to {} bytes", mtu, s->entry.name, low, high);
+  if (s->wanted_mtu == mtu && s->entry.mtu == mtu) return false;
+  const std::uint32_t low = s->device ? s->device->info().mtu_min : 68, high = mtu_limit(s->entry);
+  if (mtu < low || mtu > high) {
+    return refused("mtu {}: {} takes {} to {} bytes{}", mtu, s->entry.name, low, high,
+                   s->device || mtu < low ? "" : fmt::format("; raise that of {} first", name(s->entry.parent)));
+  }
   if (s->device) {
     if (auto status = s->device->set_mtu(mtu); !status.ok()) return status;
   }
-  s->entry.mtu = mtu;
+  s->wanted_mtu = mtu;
+  // What is too long for the interface below would be lost there, and nobody told.
+  std::vector<const Slot*> changed;
+  const auto follow = [&](Slot& each) {
+    const std::uint32_t now = each.device ? mtu : std::min(each.wanted_mtu, mtu_limit(each.entry));
+    if (std::exchange(each.entry.mtu, now) != now) changed.push_back(&each);
+  };
+  follow(*s);
+  for (const auto& sub : slots_) {
+    if (sub && sub->entry.parent == index) follow(*sub);
+  }
   publish_state();
-  tell(Event::MtuChanged, s->entry);
+  for (const Slot* each : changed) tell(Event::MtuChanged, each->entry);
   return true;
 }
 

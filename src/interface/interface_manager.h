@@ -44,6 +44,7 @@ class InterfaceManager final : public Interfaces {
   /// What dies with an interface, after a grace period.
   struct Slot {
     InterfaceEntry entry;
+    std::uint32_t wanted_mtu = ~0u;  ///< of a subinterface, at most; its parent may not have it
     TableIndex table4{0}, table6{0};
     std::unique_ptr<Device> device;
     std::vector<std::unique_ptr<RxQueue>> rx;
@@ -60,6 +61,8 @@ class InterfaceManager final : public Interfaces {
   void bind_tx(const Slot& made);
   void unbind(const Slot& gone);
   void publish_state();
+  /// What its device takes at most; of a subinterface, what fits its parent.
+  std::uint32_t mtu_limit(const InterfaceEntry& entry) const;
   void tell_state(const Slot& changed);
   void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
 

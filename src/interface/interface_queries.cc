@@ -50,6 +50,12 @@ std::uint64_t InterfaceManager::counter(InterfaceIndex index, InterfaceCounter c
   return sum;
 }
 
+std::uint32_t InterfaceManager::mtu_limit(const InterfaceEntry& entry) const {
+  if (entry.device) return entry.device->info().mtu_max;
+  const Slot* above = slot(entry.parent);
+  return above->entry.mtu - (entry.inner_vlan ? above->device->info().double_tag_bytes : 0);
+}
+
 std::uint64_t InterfaceManager::rx_no_buffer(InterfaceIndex index) const {
   std::uint64_t sum = 0;
   if (const Slot* s = slot(index)) {

@@ -5,6 +5,7 @@ from lib.packets import checksums_are_right
 from lib.router import BEYOND4, BEYOND6, LEFT4, LEFT6, LEFT_GATEWAY4, LEFT_GATEWAY6, RIGHT4, RIGHT6
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 
 MTU = 1300
 
@@ -75,3 +76,31 @@ def test_the_mtu_can_change_under_way(router):
     between.send(small)
     between.expect_forwarded(small)
     assert checksums_are_right(small)
+
+
+def test_a_subinterface_promises_what_its_parent_can_send(router):
+    """Under two tags, at first and when the parent's MTU goes down: the longest packet must come out on the wire."""
+    between = router(startup=["create interface vlan r0 200 inner 7", "set interface state r0.200.7 up",
+                              "set interface address r0.200.7 10.7.0.1/24"])
+    tags = Dot1AD(vlan=200) / Dot1Q(vlan=7)
+
+    def tagged(frame):
+        return Dot1AD in frame and frame[Dot1AD].vlan == 200 and frame[Dot1Q].vlan == 7
+
+    for parent in (1500, 1400):
+        between.daemon.cli(f"set interface mtu r0 {parent}")
+        mtu = between.daemon.interface("r0.200.7")["mtu"]
+        assert mtu == parent - 8
+        longest = IP(src=LEFT4, dst="10.7.0.2", flags="DF") / UDP(sport=1, dport=2) / bytes(mtu - 28)
+        between.send(longest)
+        if parent == 1500:
+            between.at_right.expect(lambda frame: tagged(frame) and ARP in frame, what="a question with both tags")
+            between.at_right.send(Ether(src=between.mac["right"], dst=between.mac["r0"]) / tags /
+                                  ARP(op=2, hwsrc=between.mac["right"], psrc="10.7.0.2",
+                                      hwdst=between.mac["r0"], pdst="10.7.0.1"))
+        seen = between.at_right.expect(lambda frame: tagged(frame) and UDP in frame, what=f"{mtu} bytes and both tags")
+        assert len(seen[IP]) == mtu
+        between.send(IP(src=LEFT4, dst="10.7.0.2", flags="DF") / UDP(sport=1, dport=2) / bytes(mtu - 28 + 1))
+        answer = between.expect_answer(lambda frame: ICMP in frame and frame[ICMP].type == 3)
+        assert (answer[ICMP].code, answer[ICMP].nexthopmtu) == (4, mtu)
+    assert "takes 68 to 1392 bytes; raise that of r0 first" in between.daemon.refusal("set interface mtu r0.200.7 1400")
