@@ -2,6 +2,7 @@
 #include "capture_file.h"
 
 #include <pcap/pcap.h>
+#include <sluice/files.h>
 
 #include <array>
 #include <cerrno>
@@ -19,8 +20,11 @@ using Handle = std::unique_ptr<::pcap, Close>;
 
 StatusOr<Capture> Capture::read(const std::string& path) {
   std::array<char, PCAP_ERRBUF_SIZE> error{};
-  const Handle handle(pcap_open_offline(path.c_str(), error.data()));
-  if (!handle) return not_found("capture file {}: {}", path, error.data());
+  auto file = open_to_read(path);
+  if (!file.ok()) return file.status();
+  const Handle handle(pcap_fopen_offline(file->get(), error.data()));
+  if (!handle) return refused("capture file {}: {}", path, error.data());
+  (void)file->release();  // the handle's now
   Capture capture;
   switch (const int type = pcap_datalink(handle.get()); type) {
     case DLT_EN10MB: break;
@@ -55,7 +59,10 @@ StatusOr<std::unique_ptr<CaptureWriter>> CaptureWriter::create(const std::string
   Handle handle(pcap_open_dead_with_tstamp_precision(link == LinkLayer::Ethernet ? DLT_EN10MB : DLT_RAW,
                                                      static_cast<int>(Capture::kMostPacket),
                                                      PCAP_TSTAMP_PRECISION_NANO));
-  pcap_dumper* dumper = pcap_dump_open(handle.get(), path.c_str());
+  auto file = open_to_write(path);
+  if (!file.ok()) return file.status();
+  // Closes the file also when it fails.
+  pcap_dumper* dumper = pcap_dump_fopen(handle.get(), file->release());
   if (!dumper) return unavailable("capture file {}: {}", path, pcap_geterr(handle.get()));
   return std::unique_ptr<CaptureWriter>(new CaptureWriter(handle.release(), dumper));
 }

@@ -27,13 +27,13 @@ struct Capture {
   std::vector<Slice> packets;
   std::size_t incomplete = 0;  ///< packets that the capture had cut, or that are too long; they are left out
 
-  /// Errors: no such file, not a capture, a link type that is neither Ethernet nor raw IP, too large.
+  /// Errors: open_to_read's; not a capture, a link type that is neither Ethernet nor raw IP, too large.
   static StatusOr<Capture> read(const std::string& path);
 };
 
 class CaptureWriter {
  public:
-  /// Errors: the file cannot be written.
+  /// Errors: open_to_write's. Writing it is a worker's: only a disk's cache stands between.
   static StatusOr<std::unique_ptr<CaptureWriter>> create(const std::string& path, LinkLayer link);
   ~CaptureWriter();
   CaptureWriter(const CaptureWriter&) = delete;

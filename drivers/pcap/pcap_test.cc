@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pcap/pcap.h>
 #include <sluice/clock.h>
 #include <sluice/testing/test_world.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -145,6 +147,14 @@ TEST_F(PcapTest, NamesAFileThatIsMissingOrNoCapture) {
   std::ofstream(path("text.pcap")) << "these are not packets, only words in a file";
   EXPECT_FALSE(PcapDevice::open({.receive = path("text.pcap")}).ok());
   EXPECT_FALSE(PcapDevice::open({.send = path("no/such/folder.pcap")}).ok());
+}
+
+TEST_F(PcapTest, DoesNotWaitForTheOtherEndOfAFifo) {
+  ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsInvalidArgument(PcapDevice::open({.receive = path("fifo")}).status()));
+  const int reader = ::open(path("fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  EXPECT_TRUE(absl::IsInvalidArgument(PcapDevice::open({.send = path("fifo")}).status()));
+  close(reader);
 }
 
 TEST_F(PcapTest, RefusesAFileThatEndsInAPacket) {

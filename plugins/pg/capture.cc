@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sluice/files.h"
+
 namespace sluice::pg {
 namespace {
 
@@ -18,8 +20,11 @@ struct Close {
 
 StatusOr<std::shared_ptr<const Capture>> Capture::read(const std::string& path) {
   char error[PCAP_ERRBUF_SIZE] = "";
-  const std::unique_ptr<pcap_t, Close> file(pcap_open_offline(path.c_str(), error));
+  auto opened = open_to_read(path);
+  if (!opened.ok()) return opened.status();
+  const std::unique_ptr<pcap_t, Close> file(pcap_fopen_offline(opened->get(), error));
   if (!file) return refused("pcap {}: {}", path, error);
+  (void)opened->release();  // the capture's now
   auto capture = std::make_shared<Capture>();
   const int link = pcap_datalink(file.get());
   if (link == DLT_EN10MB) {

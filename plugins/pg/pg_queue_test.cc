@@ -197,7 +197,8 @@ TEST(Capture, TakesRawIpAndRefusesOtherLinkTypes) {
 
 TEST(Capture, RefusesFilesThatAreMissingEmptyTruncatedOrHostile) {
   EXPECT_EQ(text(Capture::read("/nowhere/x.pcap").status()),
-            "pcap /nowhere/x.pcap: /nowhere/x.pcap: No such file or directory");
+            "/nowhere/x.pcap: No such file or directory; give the path of another");
+  EXPECT_NE(text(Capture::read("/dev/zero").status()).find("name a regular file"), std::string::npos);
   File empty(1);
   const std::string path = empty.path();
   EXPECT_EQ(text(Capture::read(path).status()), "pcap " + path + ": there is no packet in it");
