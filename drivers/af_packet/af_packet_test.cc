@@ -277,6 +277,21 @@ TEST_F(AfPacketTest, SharesPacketsAmongQueuesByFlow) {
   world.worker().buffers().free(second);
 }
 
+TEST_F(AfPacketTest, CountsWhatFoundNoSlotAsMissed) {
+  open_near();
+  EXPECT_EQ(device->rx_missed(), 0u);
+  for (std::size_t i = 0; i < Socket::kFrames + 100; ++i) send_far(frame(60));
+  const std::uint64_t missed = device->rx_missed();
+  EXPECT_GE(missed, 100u);
+  EXPECT_EQ(device->rx_missed(), missed) << "reading them once more loses none";
+  EXPECT_EQ(device->counters()[1].value, missed);
+  for (std::size_t got = 1; got > 0;) {
+    const auto packets = receive();
+    got = packets.size();
+    world.worker().buffers().free(packets);
+  }
+}
+
 TEST_F(AfPacketTest, AFloodWithoutBuffersDoesNotKeepTheWorker) {
   open_near();
   std::vector<Packet*> taken;

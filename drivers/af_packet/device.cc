@@ -129,7 +129,7 @@ Status PacketDevice::check() const {
   return {};
 }
 
-std::vector<DeviceCounter> PacketDevice::counters() const {
+void PacketDevice::read_statistics() const {
   for (const auto& socket : sockets_) {
     tpacket_stats stats{};
     socklen_t size = sizeof stats;
@@ -138,6 +138,15 @@ std::vector<DeviceCounter> PacketDevice::counters() const {
     packets_ += stats.tp_packets;
     lost_ += stats.tp_drops;
   }
+}
+
+std::uint64_t PacketDevice::rx_missed() const {
+  read_statistics();
+  return lost_;
+}
+
+std::vector<DeviceCounter> PacketDevice::counters() const {
+  read_statistics();
   using Direction = DeviceCounter::Direction;
   return {{"ring-packets", "packets", Direction::Rx, packets_}, {"ring-full", "packets", Direction::Rx, lost_}};
 }

@@ -39,6 +39,7 @@ class PacketDevice final : public Device {
   Status set_mac(const MacAddress& mac) override;
   bool carrier() const override;
   std::vector<DeviceCounter> counters() const override;
+  std::uint64_t rx_missed() const override;
 
   const Options& options() const { return options_; }
   /// Not ok: the kernel's interface is gone, or another one has its name now.
@@ -49,6 +50,7 @@ class PacketDevice final : public Device {
   Status open_sockets();
   void take_over();
   void give_back();
+  void read_statistics() const;
 
   Options options_;
   host::Netlink netlink_;

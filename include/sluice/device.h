@@ -101,6 +101,8 @@ class SLUICE_API Device {
   /// Set by the framework; the driver calls it on the control thread when the device is gone for good.
   std::function<void(const Status& why)> on_lost;
   virtual std::vector<DeviceCounter> counters() const { return {}; }
+  /// Packets that it has lost before receive() could see them, since it was opened: rx-miss.
+  virtual std::uint64_t rx_missed() const { return 0; }
 };
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What MTU an interface takes from its device and from the interface below it.
+// What an interface takes from its device and from the interface below it: MTUs and losses.
 #include <gtest/gtest.h>
 
 #include "interface/interface_manager.h"
@@ -19,6 +19,8 @@ class WireDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override { return std::vector<std::unique_ptr<RxQueue>>(); }
   StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() override { return std::vector<std::unique_ptr<TxQueue>>(); }
+  std::uint64_t rx_missed() const override { return missed; }
+  std::uint64_t missed = 0;
 
  private:
   DeviceInfo info_;
@@ -51,11 +53,14 @@ struct InterfaceMtuTest : ::testing::Test {
     });
   }
   InterfaceIndex make(std::uint32_t double_tag_bytes) {
-    return *interfaces->create("a", std::make_unique<WireDevice>(double_tag_bytes));
+    auto device = std::make_unique<WireDevice>(double_tag_bytes);
+    wire = device.get();
+    return *interfaces->create("a", std::move(device));
   }
   std::uint32_t mtu(InterfaceIndex index) { return interfaces->find(index)->mtu; }
 
   Registry registry;
+  WireDevice* wire = nullptr;
   std::vector<std::string> changed;
   std::unique_ptr<Dataplane> dataplane;
   std::unique_ptr<InterfaceManager> interfaces;
@@ -101,6 +106,14 @@ TEST_F(InterfaceMtuTest, TwoTagsTakeTheirRoomFromTheMtuWhereTheDeviceSaysSo) {
   ASSERT_TRUE(interfaces->set_mtu(parent, 1400).ok());
   EXPECT_EQ(mtu(one), 1400u);
   EXPECT_EQ(mtu(two), 1392u);
+}
+
+TEST_F(InterfaceMtuTest, WhatTheDeviceHasMissedIsTheInterfacesLoss) {
+  const InterfaceIndex index = make(0);
+  EXPECT_EQ(interfaces->counter(index, InterfaceCounter::RxMiss), 0u);
+  wire->missed = 7;
+  EXPECT_EQ(interfaces->counter(index, InterfaceCounter::RxMiss), 7u);
+  EXPECT_EQ(interfaces->counter(index, InterfaceCounter::RxNoBuffer), 0u);
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ std::uint64_t InterfaceManager::counter(InterfaceIndex index, InterfaceCounter c
   for (const auto& thread : dataplane_.workers()) sum += thread->worker().counters(index.slot())[counter].get();
   const auto base = baselines_.find(index.slot());
   sum -= base == baselines_.end() ? 0 : base->second[counter].get();
+  if (const Device* device = slot(index)->device.get(); device && counter == InterfaceCounter::RxMiss)
+    sum += device->rx_missed();
   if (counter == InterfaceCounter::RxNoBuffer) sum += rx_no_buffer(index);
   if (counter == InterfaceCounter::RxError) sum += rx_errors(index);
   if (counter == InterfaceCounter::TxError) sum += tx_errors(index);
