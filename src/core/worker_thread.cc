@@ -47,6 +47,7 @@ void WorkerThread::stop() {
 
 Status WorkerThread::add(const RxBinding& binding) {
   auto next = std::make_unique<PollSet>(poll_set_.get());
+  ++next->version;
   auto slot = std::find_if(next->queues.begin(), next->queues.end(), [](const RxBinding& b) { return !b.queue; });
   if (slot == next->queues.end()) {
     if (next->queues.size() == kMaxQueues)
@@ -66,6 +67,7 @@ Status WorkerThread::add(const RxBinding& binding) {
 
 void WorkerThread::remove(const RxQueue* queue) {
   poll_set_.update([&](PollSet& set) {
+    ++set.version;
     for (RxBinding& binding : set.queues) {
       if (binding.queue == queue) binding = {};
     }
@@ -76,6 +78,7 @@ void WorkerThread::remove(const RxQueue* queue) {
 
 void WorkerThread::set_mode(const RxQueue* queue, RxMode mode) {
   poll_set_.update([&](PollSet& set) {
+    ++set.version;
     for (RxBinding& binding : set.queues) {
       if (binding.queue == queue) binding.mode = mode;
     }
@@ -117,9 +120,9 @@ void WorkerThread::run() {
 bool WorkerThread::pass() {
   worker_.begin_pass();
   const PollSet& set = poll_set_.read(worker_);
-  if (&set != seen_) {
+  if (set.version != seen_) {
     // A new set: look at every queue once, so that no edge is missed.
-    seen_ = &set;
+    seen_ = set.version;
     polling_ = spin_ = false;
     for (std::uint32_t i = 0; i < set.queues.size(); ++i) {
       if (!set.queues[i].queue) continue;
@@ -210,7 +213,7 @@ void WorkerThread::sleep() {
   // Pairs with the fence in Worker::wake(): either the producer sees sleeping, or this thread sees its packet.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (active_.empty() && !worker_.has_hand_offs() && !worker_.release_requested.load() && !stop_.load() &&
-      &poll_set_.read(worker_) == seen_) {
+      poll_set_.read(worker_).version == seen_) {
     worker_.sleeps.add();
     const int timeout = worker_.graph().held() ? 50 : 500;
     Rcu::offline();

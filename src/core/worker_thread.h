@@ -21,6 +21,7 @@ struct RxBinding {
 
 /// The receive queues of one worker. A queue keeps its slot, which epoll knows it by.
 struct PollSet {
+  std::uint64_t version = 0;  ///< grows with each change; an address may come back
   std::vector<RxBinding> queues;
 };
 
@@ -61,7 +62,7 @@ class SLUICE_API WorkerThread {
   Worker& worker_;
   const std::optional<int> cpu_;
   Published<PollSet> poll_set_;
-  const PollSet* seen_ = nullptr;
+  std::uint64_t seen_ = 0;  // version of the set that was looked at
   int epoll_ = -1;
   bool polling_ = false;
   bool spin_ = false;

@@ -153,6 +153,20 @@ TEST_F(WorkerThreadTest, WakesForAQueueAndForAnInjectedPacket) {
   dataplane->stop();
 }
 
+// The worker tells sets apart by it: a set may lie where one that it has seen lay before.
+TEST_F(WorkerThreadTest, EveryChangeOfTheQueuesIsANewVersion) {
+  make(1);
+  WorkerThread& thread = *dataplane->workers()[0];
+  std::uint64_t before = thread.queues().version;
+  const auto grew = [&] { return std::exchange(before, thread.queues().version) < thread.queues().version; };
+  ASSERT_TRUE(thread.add({&queue, InterfaceIndex(0, 1), probe, RxMode::Interrupt}).ok());
+  EXPECT_TRUE(grew());
+  thread.set_mode(&queue, RxMode::Polling);
+  EXPECT_TRUE(grew());
+  thread.remove(&queue);
+  EXPECT_TRUE(grew());
+}
+
 TEST_F(WorkerThreadTest, AsksAQueueAgainThatSaysItHasMore) {
   make(1);
   ASSERT_TRUE(dataplane->workers()[0]->add({&queue, InterfaceIndex(0, 1), probe, RxMode::Interrupt}).ok());
