@@ -3,9 +3,9 @@
 // RFC 8200 section 4.5.
 #pragma once
 #include "ip/chain_copy.h"
-#include "ip/ip6_extensions.h"
 #include "sluice/kernels/chain_length.h"
 #include "sluice/kernels/finish_checksum.h"
+#include "sluice/net/ip6.h"
 #include "sluice/node.h"
 
 namespace sluice {

@@ -2,10 +2,10 @@
 // ip6-icmp: answers echo requests for this node, sorts out neighbour discovery; other ICMPv6 messages are the host's.
 // RFC 4443 sections 2.1 and 4.2.
 #pragma once
-#include "ip/ip6_extensions.h"
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/ip6_extensions.h"
 #include "sluice/node.h"
 
 namespace sluice {

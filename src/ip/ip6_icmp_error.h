@@ -2,11 +2,11 @@
 // ip6-icmp-error: tells a packet's source why it goes no further, then drops it for that reason. packet.icmp_error says
 // what to tell. RFC 4443 sections 2.4 and 3.
 #pragma once
-#include "ip/ip6_extensions.h"
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "ip/token_bucket.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/ip6_extensions.h"
 #include "sluice/node.h"
 
 namespace sluice {
@@ -82,7 +82,7 @@ struct Ip6IcmpError {
     const bool refused_option = request.type == 4 && request.code == 2;
     if (to_many && !too_big && !refused_option) return false;
     if (bad.source.is_unspecified() || bad.source.is_multicast()) return false;
-    const Ip6UpperLayer upper = find_upper_layer(packet);
+    const Ip6Walk upper = find_upper_layer(packet);
     if (upper.fragment_offset != 0) return false;
     if (upper.protocol != kIpProtocolIcmp6) return true;
     const auto* icmp = packet.header<IcmpHeader>(upper.offset);

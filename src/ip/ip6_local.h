@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip6-local: gives packets for this node to whoever registered for them, the rest to the host. RFC 8200 section 4.
 #pragma once
-#include "ip/ip6_extensions.h"
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
+#include "sluice/net/ip6_extensions.h"
 #include "sluice/net/udp.h"
 #include "sluice/node.h"
 
@@ -40,10 +40,10 @@ struct Ip6Local {
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
     const auto& header = *packet.header<Ip6Header>();
-    const Ip6UpperLayer upper = find_upper_layer(packet);
+    const Ip6Walk upper = find_upper_layer(packet);
     if (trace) *trace = {header.source, upper.protocol, 0};
-    if (!upper.whole) return Drop::BadExtension;
-    if (upper.fragment) return Next::Ip6Reassembly;
+    if (!upper.whole()) return Drop::BadExtension;
+    if (upper.is_fragment) return Next::Ip6Reassembly;
     // RFC 5095 for type 0; no other type is spoken here (RFC 8200 section 4.4).
     if (upper.routing_segments_left) return Drop::RoutingHeader;
     if (upper.protocol == kIpProtocolNoNextHeader) return Drop::NoNextHeader;

@@ -4,24 +4,17 @@
 #pragma once
 #include <optional>
 
-#include "ip/ip6_extensions.h"
 #include "ip/neighbor_messages.h"
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "ip/token_bucket.h"
 #include "sluice/net/ethernet.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/ip6_extensions.h"
+#include "sluice/net/neighbor_options.h"
 #include "sluice/node.h"
 
 namespace sluice {
-
-/// RFC 4861 section 4.6.1.
-struct LinkAddressOption {
-  static constexpr std::uint8_t kSource = 1, kTarget = 2;
-  std::uint8_t type, length;  ///< length in units of 8 bytes
-  MacAddress mac;
-};
-static_assert(sizeof(LinkAddressOption) == 8);
 
 struct Ip6NdInput {
   static constexpr NodeInfo kInfo{"ip6-nd-input", "answers neighbour solicitations for this node, hears adverts"};
@@ -82,9 +75,12 @@ struct Ip6NdInput {
     if (message.code != 0) return Drop::BadCode;
     if (message.target.is_multicast()) return Drop::MulticastTarget;
     const bool solicitation = message.type == kIcmp6NeighborSolicitation;
-    std::optional<MacAddress> mac;
-    if (!find_mac(packet, at + sizeof(NeighborMessage),
-                  solicitation ? LinkAddressOption::kSource : LinkAddressOption::kTarget, mac)) {
+    // RFC 4861 section 7.1.1: all options up to the end of the packet.
+    const std::size_t behind = at + sizeof(NeighborMessage);
+    const NeighborOptions options =
+        read_neighbor_options({reinterpret_cast<const std::uint8_t*>(packet.data) + behind, packet.length - behind});
+    const auto& mac = solicitation ? options.source_link : options.target_link;
+    if (!options.valid || packet.next_segment || (mac && (mac->is_multicast() || mac->is_zero()))) {
       return Drop::BadOption;
     }
     return solicitation ? solicited(packet, header, message, mac, *in, worker)
@@ -93,22 +89,6 @@ struct Ip6NdInput {
 
  private:
   static constexpr std::uint32_t kSolicited = 1u << 30, kOverride = 1u << 29;
-
-  // RFC 4861 section 7.1.1: walks the options up to the end of the packet.
-  static bool find_mac(const Packet& packet, std::size_t at, std::uint8_t wanted,
-                       std::optional<MacAddress>& mac) noexcept {
-    while (at < packet.length) {
-      const auto* bytes = reinterpret_cast<const std::uint8_t*>(packet.data) + at;
-      if (at + 2 > packet.length || bytes[1] == 0 || at + bytes[1] * 8u > packet.length) return false;
-      if (bytes[0] == wanted) {
-        const MacAddress found = packet.header<LinkAddressOption>(at)->mac;
-        if (found.is_multicast() || found.is_zero()) return false;
-        mac = found;
-      }
-      at += bytes[1] * 8u;
-    }
-    return packet.next_segment == nullptr;
-  }
 
   Verdict solicited(Packet& packet, const Ip6Header& header, const NeighborMessage& message,
                     const std::optional<MacAddress>& mac, const InterfaceState& in, Worker& worker) noexcept {

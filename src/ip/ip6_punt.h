@@ -2,9 +2,9 @@
 // ip6-punt: gives the host what is this node's and no node has registered for; without a host interface the source is
 // told that nobody listens. RFC 4443 section 3.1.
 #pragma once
-#include "ip/ip6_extensions.h"
 #include "ip/punt.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/ip6_extensions.h"
 
 namespace sluice {
 
@@ -44,11 +44,11 @@ struct Ip6Punt {
       case PuntFate::NoHost: break;
     }
     // RFC 8200 section 4: an unknown next header is a parameter problem that points at the byte which names it.
-    const Ip6UpperLayer upper = find_upper_layer(packet);
+    const Ip6Walk upper = find_upper_layer(packet);
     if (upper.protocol == kIpProtocolUdp || upper.protocol == kIpProtocolTcp) {
       packet.icmp_error = {kIcmp6Unreachable, 4, 0, 0};
     } else {
-      packet.icmp_error = {kIcmp6ParameterProblem, 1, 0, upper.protocol_at};
+      packet.icmp_error = {kIcmp6ParameterProblem, 1, 0, upper.next_header_at};
     }
     return Next::Ip6IcmpError;
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip6-reassembly: puts fragments for this node together. RFC 8200 section 4.5, RFC 5722, RFC 6946.
 #pragma once
-#include "ip/ip6_extensions.h"
 #include "ip/reassembler.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/ip6_extensions.h"
 #include "sluice/node.h"
 
 namespace sluice {
@@ -54,11 +54,12 @@ struct Ip6Reassembly {
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Out<Ip6Reassembly>& out) noexcept {
     const auto& ip = *packet.header<Ip6Header>();
-    const Ip6UpperLayer upper = find_upper_layer(packet);
-    if (!upper.whole || !upper.fragment) return Drop::BadHeaders;
+    const Ip6Walk upper = find_upper_layer(packet);
+    if (!upper.whole() || !upper.is_fragment) return Drop::BadHeaders;
     const auto header_bytes = static_cast<std::uint16_t>(upper.fragment_at + sizeof(Ip6FragmentHeader));
-    const FragmentInfo info{upper.fragment_offset, packet.chain_length - header_bytes, header_bytes, upper.more};
-    const std::uint32_t id = packet.header<Ip6FragmentHeader>(upper.fragment_at)->id.host();
+    const FragmentInfo info{upper.fragment_offset, packet.chain_length - header_bytes, header_bytes,
+                            upper.more_fragments};
+    const std::uint32_t id = upper.fragment_id;
     if (trace) *trace = {id, info.offset, info.length, info.more};
     packet.flags &= ~std::uint32_t{kChecksumValid | kChecksumPartial | kGso};
     if (info.offset == 0 && !info.more) {
@@ -109,7 +110,7 @@ struct Ip6Reassembly {
  private:
   // Takes the fragment header out: what stands before it moves back, and names what stood behind it.
   static void strip(Packet& packet) noexcept {
-    const Ip6UpperLayer upper = find_upper_layer(packet);
+    const Ip6Walk upper = find_upper_layer(packet);
     auto* bytes = reinterpret_cast<std::uint8_t*>(packet.data);
     bytes[upper.fragment_named_at] = bytes[upper.fragment_at];
     std::memmove(bytes + sizeof(Ip6FragmentHeader), bytes, upper.fragment_at);

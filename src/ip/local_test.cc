@@ -92,12 +92,22 @@ TEST_F(LocalTest, ChecksUdpInIp6) {
 TEST_F(LocalTest, RefusesIp6HeadersThatItCannotWalk) {
   NodeTest<Ip6Local> node{state};
   using Drop = Ip6Local::Drop;
-  Bytes nine;
-  for (int i = 0; i < 9; ++i) nine = nine + Bytes{60, 0, 1, 4, 0, 0, 0, 0};
-  EXPECT_EQ(node.run({to6(60, nine)})[0], verdict(Drop::BadExtension));
+  const auto chain = [](int n, std::uint8_t last) {
+    Bytes bytes;
+    while (n-- > 0) bytes = bytes + Bytes{n ? std::uint8_t{60} : last, 0, 1, 4, 0, 0, 0, 0};
+    return bytes;
+  };
+  EXPECT_EQ(node.run({to6(60, chain(8, 50) + payload(9))})[0], verdict(Ip6Local::Next::Registered).with(payload(9)));
+  EXPECT_EQ(node.run({to6(60, chain(9, 50) + payload(9))})[0], verdict(Drop::BadExtension));
   EXPECT_EQ(node.run({to6(60, {17, 9, 1, 4, 0, 0, 0, 0})})[0], verdict(Drop::BadExtension));
   EXPECT_EQ(node.run({to6(43, Bytes{17, 0, 0, 1, 0, 0, 0, 0} + payload(8))})[0], verdict(Drop::RoutingHeader));
   EXPECT_EQ(node.run({to6(59, {})})[0], verdict(Drop::NoNextHeader));
+}
+
+TEST_F(LocalTest, NeverLooksBehindAnAuthenticationHeader) {
+  NodeTest<Ip6Local> node{state};
+  const Bytes authentication{17, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
+  EXPECT_EQ(node.run({to6(51, authentication + udp(1, 4789, payload(20)))})[0], verdict(Ip6Local::Next::Ip6Punt));
 }
 
 TEST_F(LocalTest, EchoDropsAreNamed) {

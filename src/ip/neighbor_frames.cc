@@ -3,8 +3,11 @@
 
 #include <cstring>
 
-#include "ip/ip6_nd_input.h"
+#include "ip/packet_checksum.h"
 #include "sluice/net/arp.h"
+#include "sluice/net/ethernet.h"
+#include "sluice/net/icmp.h"
+#include "sluice/net/neighbor_options.h"
 
 namespace sluice {
 namespace {

@@ -75,11 +75,14 @@ TEST(Ip6Extensions, EndWhereTheyShould) {
   EXPECT_EQ(w.protocol, kIpProtocolUdp);
   EXPECT_EQ(w.offset, 40 + 8 + 16 + 8);
   EXPECT_EQ(w.next_header_at, 64);
+  EXPECT_FALSE(w.routing_segments_left);
+  EXPECT_TRUE(walk(packet().ip6("::1", "::2").routing({0, 1, 0, 0, 0, 0}).udp(1, 2)).routing_segments_left);
   w = walk(packet().ip6("::1", "::2").hop_by_hop().fragment(800, true, 0x1234567).payload_size(8));
   EXPECT_EQ(w.end, Ip6WalkEnd::Fragment);
   EXPECT_TRUE(w.more_fragments);
   EXPECT_EQ(w.fragment_offset, 800);
   EXPECT_EQ(w.fragment_at, 48);
+  EXPECT_EQ(w.fragment_named_at, 40);
   EXPECT_EQ(w.fragment_id, 0x1234567u);
   EXPECT_EQ(w.offset, 56);
   // An authentication header counts its length in words of four bytes.
@@ -87,6 +90,10 @@ TEST(Ip6Extensions, EndWhereTheyShould) {
   authenticated[6] = kIpProtocolAuthentication;
   authenticated[41] = 4;
   EXPECT_EQ(walk(authenticated).offset, 64);
+  w = walk_ip6_extensions(authenticated, Ip6Authentication::IsUpperLayer);
+  EXPECT_EQ(w.end, Ip6WalkEnd::UpperLayer);
+  EXPECT_EQ(w.protocol, kIpProtocolAuthentication);
+  EXPECT_EQ(w.offset, 40);
 }
 
 TEST(Ip6Extensions, EndForHostileBytesToo) {

@@ -16,13 +16,14 @@ TEST(NeighborOptions, GiveTheLinkAddresses) {
   const Bytes solicitation = testing::packet().ip6("::1", "::2").neighbor_solicitation("::3", "02::7");
   auto options = read_neighbor_options(std::span(solicitation).subspan(40 + sizeof(NeighborMessage)));
   EXPECT_TRUE(options.valid);
-  ASSERT_TRUE(options.has_source_link);
-  EXPECT_EQ(options.source_link.to_string(), "02:00:00:00:00:07");
-  EXPECT_FALSE(options.has_target_link);
+  ASSERT_TRUE(options.source_link);
+  EXPECT_EQ(options.source_link->to_string(), "02:00:00:00:00:07");
+  EXPECT_FALSE(options.target_link);
   const Bytes advertisement = testing::packet().ip6("::1", "::2").neighbor_advertisement("::3", "02::8");
   options = read_neighbor_options(std::span(advertisement).subspan(40 + sizeof(NeighborMessage)));
-  EXPECT_TRUE(options.has_target_link);
-  EXPECT_EQ(options.target_link.to_string(), "02:00:00:00:00:08");
+  EXPECT_FALSE(options.source_link);
+  ASSERT_TRUE(options.target_link);
+  EXPECT_EQ(options.target_link->to_string(), "02:00:00:00:00:08");
 }
 
 TEST(NeighborOptions, SkipWhatTheyDoNotKnow) {

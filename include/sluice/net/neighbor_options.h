@@ -7,19 +7,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 
 namespace sluice {
 
-inline constexpr std::uint8_t kNeighborOptionSourceLink = 1, kNeighborOptionTargetLink = 2;
-inline constexpr std::uint8_t kNeighborOptionPrefix = 3, kNeighborOptionRedirected = 4, kNeighborOptionMtu = 5;
+/// RFC 4861 section 4.6.1.
+struct LinkAddressOption {
+  static constexpr std::uint8_t kSource = 1, kTarget = 2;
+  std::uint8_t type, length;  ///< length in units of 8 bytes
+  MacAddress mac;
+};
+static_assert(sizeof(LinkAddressOption) == 8);
+
+inline constexpr std::uint8_t kNeighborOptionMtu = 5;
 
 /// What a message's options say that an Ethernet neighbour needs. The last of a kind holds.
 struct NeighborOptions {
   /// All lengths were right. RFC 4861 section 4.6: a message with an option of length zero is discarded.
   bool valid = false;
-  bool has_source_link = false, has_target_link = false;
-  MacAddress source_link{}, target_link{};
+  std::optional<MacAddress> source_link, target_link;
   std::uint32_t mtu = 0;  ///< 0: not said
 };
 
@@ -31,14 +39,13 @@ inline NeighborOptions read_neighbor_options(std::span<const std::uint8_t> bytes
     const std::size_t size = std::size_t{bytes[1]} * 8;
     if (size > bytes.size()) return options;
     switch (bytes[0]) {
-      case kNeighborOptionSourceLink:
-        std::memcpy(options.source_link.bytes.data(), &bytes[2], 6);
-        options.has_source_link = true;
+      case LinkAddressOption::kSource:
+      case LinkAddressOption::kTarget: {
+        LinkAddressOption link;
+        std::memcpy(&link, bytes.data(), sizeof link);
+        (link.type == LinkAddressOption::kSource ? options.source_link : options.target_link) = link.mac;
         break;
-      case kNeighborOptionTargetLink:
-        std::memcpy(options.target_link.bytes.data(), &bytes[2], 6);
-        options.has_target_link = true;
-        break;
+      }
       case kNeighborOptionMtu: {
         be32 mtu;
         std::memcpy(&mtu, &bytes[4], sizeof mtu);
