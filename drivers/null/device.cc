@@ -40,7 +40,7 @@ std::vector<std::byte> packet_of(const Options& options, const MacAddress& mac) 
   ip.protocol = kIpProtocolUdp;
   ip.source = Ip4Address(0xc6120001);  // 198.18.0.1, for benchmarks: RFC 2544
   ip.destination = options.to;
-  ip.checksum.raw = static_cast<std::uint16_t>(~checksum_fold(checksum_add(0, &ip, sizeof ip)));
+  ip.checksum.raw = checksum_finish(checksum_add(0, &ip, sizeof ip));
   append(bytes, ip);
   UdpHeader udp{};
   udp.source = udp.destination = be16(kDiscardPort);

@@ -52,14 +52,11 @@ void Template::write_fields(std::byte* packet, const Size& size, std::uint64_t n
             static_cast<std::uint16_t>(size.length - l3 - sizeof(Ip6Header)));
   } else {
     store16(packet + l3 + offsetof(Ip4Header, total_length), static_cast<std::uint16_t>(size.length - l3));
-    store_sum(packet + l3 + offsetof(Ip4Header, checksum), static_cast<std::uint16_t>(~checksum_fold(ip_sum)));
+    store_sum(packet + l3 + offsetof(Ip4Header, checksum), checksum_finish(ip_sum));
   }
   if (l4_checksum == kNone) return;
   if (udp) store16(packet + l4 + 4, static_cast<std::uint16_t>(size.length - l4));
-  auto checksum = static_cast<std::uint16_t>(~checksum_fold(l4_sum));
-  // RFC 768: zero means that there is none.
-  if (udp && checksum == 0) checksum = 0xffff;
-  store_sum(packet + l4_checksum, checksum);
+  store_sum(packet + l4_checksum, udp ? checksum_finish_udp(l4_sum) : checksum_finish(l4_sum));
 }
 
 std::size_t Template::make(Worker& worker, std::uint64_t first, std::span<Packet*> out) const noexcept {

@@ -74,13 +74,12 @@ inline std::size_t find_l3(const Packet& packet) noexcept {
   return layout.payload <= packet.length && packet.chain_length > layout.payload && packet.gso_size > 0;
 }
 
-/// The sum of the pseudo header for `length` bytes of transport header and payload. RFC 9293 section 3.1, RFC 8200
-/// section 8.1.
+/// The sum of the pseudo header for `length` bytes of transport header and payload.
 inline std::uint64_t pseudo_sum(const Packet& packet, const SegmentLayout& layout, std::size_t length) noexcept {
-  const be32 rest[] = {be32(static_cast<std::uint32_t>(length)), be32(std::uint32_t{layout.protocol()})};
-  const std::size_t addresses = layout.ip6 ? offsetof(Ip6Header, source) : offsetof(Ip4Header, source);
-  const std::uint64_t sum = checksum_add(0, packet.data + layout.l3 + addresses, layout.ip6 ? 32 : 8);
-  return checksum_add(sum, rest, sizeof rest);
+  const auto sum = [&](const auto& ip) {
+    return pseudo_header_sum(ip.source, ip.destination, layout.protocol(), static_cast<std::uint32_t>(length));
+  };
+  return layout.ip6 ? sum(*packet.header<Ip6Header>(layout.l3)) : sum(*packet.header<Ip4Header>(layout.l3));
 }
 
 /// Makes the copied headers of a segment true: lengths, IPv4 identification and checksum, TCP sequence and flags, and
@@ -97,7 +96,7 @@ inline void finish_headers(Packet& segment, const SegmentLayout& layout, std::si
     ip->total_length = be16(static_cast<std::uint16_t>(l3_bytes));
     ip->id = be16(static_cast<std::uint16_t>(layout.ip4_id + number));
     ip->checksum.raw = 0;
-    ip->checksum.raw = static_cast<std::uint16_t>(~checksum_fold(checksum_add(0, ip, ip->header_length())));
+    ip->checksum.raw = checksum_finish(checksum_add(0, ip, ip->header_length()));
   }
   const std::uint16_t sum = checksum_fold(pseudo_sum(segment, layout, l4_bytes));
   if (layout.tcp) {
@@ -112,30 +111,6 @@ inline void finish_headers(Packet& segment, const SegmentLayout& layout, std::si
     udp->length = be16(static_cast<std::uint16_t>(l4_bytes));
     udp->checksum.raw = sum;
   }
-}
-
-/// Finishes a partial checksum: sums from checksum_start to the end of the chain. False: its place is not in the first
-/// segment.
-[[nodiscard]] inline bool complete_checksum(Packet& packet) noexcept {
-  const std::size_t start = std::size_t{packet.checksum_start} - packet.offset();
-  if (packet.checksum_start < packet.offset() || start + packet.checksum_offset + 2 > packet.length) return false;
-  std::uint64_t sum = 0;
-  std::size_t skip = start;
-  bool odd = false;
-  for (const Packet* segment = &packet; segment; segment = segment->next_segment) {
-    const std::size_t here = segment->length - skip;
-    const std::uint16_t part = checksum_fold(checksum_add(0, segment->data + skip, here));
-    // RFC 1071 section 2(B): bytes at odd places sum up to the swapped sum.
-    sum += odd ? static_cast<std::uint16_t>(part << 8 | part >> 8) : part;
-    odd ^= (here & 1) != 0;
-    skip = 0;
-  }
-  auto value = static_cast<std::uint16_t>(~checksum_fold(sum));
-  // RFC 768: zero says that there is no checksum; all ones is the same number.
-  if (value == 0 && packet.checksum_offset == offsetof(UdpHeader, checksum)) value = 0xffff;
-  std::memcpy(packet.data + start + packet.checksum_offset, &value, sizeof value);
-  packet.flags = (packet.flags & ~kChecksumPartial) | kChecksumValid;
-  return true;
 }
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "interface/segment_layout.h"
+#include "sluice/kernels/finish_checksum.h"
 #include "sluice/node.h"
 
 namespace sluice {
@@ -45,7 +46,7 @@ struct SoftwareOffload {
     if (trace) *trace = {packet.tx_interface, packet.chain_length, 0, 0, checksums && packet.has(kChecksumPartial)};
     if (!packet.has(kGso)) {
       if (packet.has(kChecksumPartial) && checksums) {
-        if (!complete_checksum(packet)) return Drop::BadHeaders;
+        if (!finish_checksum(packet)) return Drop::BadHeaders;
         worker.count(Count::Checksums);
       }
       out.emit(packet, Next::Device);
@@ -100,7 +101,7 @@ struct SoftwareOffload {
       segment->flags |= kChecksumPartial;
       segment->checksum_start = packet.checksum_start;
       segment->checksum_offset = packet.checksum_offset;
-      if (checksums && complete_checksum(*segment)) worker.count(Count::Checksums);
+      if (checksums && finish_checksum(*segment)) worker.count(Count::Checksums);
       done += size;
       out.emit(*segment, Next::Device);
     }

@@ -82,7 +82,7 @@ struct Ip6Icmp {
     icmp.checksum.raw = 0;
     const auto length = static_cast<std::uint32_t>(packet.chain_length - at);
     const auto pseudo = pseudo_header_sum(header, kIpProtocolIcmp6, length);
-    icmp.checksum.raw = static_cast<std::uint16_t>(~checksum_fold(chain_sum(packet, at, length, pseudo)));
+    icmp.checksum.raw = checksum_finish(chain_sum(packet, at, length, pseudo));
     packet.flags = (packet.flags & ~std::uint32_t{kBroadcast}) | kLocal;
     packet.flow_hash = 0;
     packet.tx_interface = packet.rx_interface;  // the zone of a link-local destination

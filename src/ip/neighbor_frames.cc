@@ -37,7 +37,7 @@ FrameBytes with_checksum(FrameBytes frame) {
   const auto& ip = *reinterpret_cast<const Ip6Header*>(frame.data() + sizeof(EthernetHeader));
   const auto length = static_cast<std::uint32_t>(frame.size() - kIcmp);
   const auto sum = checksum_add(pseudo_header_sum(ip, kIpProtocolIcmp6, length), frame.data() + kIcmp, length);
-  const auto value = static_cast<std::uint16_t>(~checksum_fold(sum));
+  const auto value = checksum_finish(sum);
   std::memcpy(frame.data() + kIcmp + offsetof(NeighborMessage, checksum), &value, sizeof value);
   return frame;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pseudo-headers of both families. RFC 1071, RFC 8200 section 8.1.
+// Checksums of packets whose headers are at hand.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -12,20 +12,16 @@
 namespace sluice {
 
 inline std::uint64_t pseudo_header_sum(const Ip4Header& ip, std::uint8_t protocol, std::uint32_t length) noexcept {
-  const be32 words[] = {be32(length), be32(std::uint32_t{protocol})};
-  return checksum_add(checksum_add(0, &ip.source, 8), words, sizeof words);
+  return pseudo_header_sum(ip.source, ip.destination, protocol, length);
 }
 inline std::uint64_t pseudo_header_sum(const Ip6Header& ip, std::uint8_t protocol, std::uint32_t length) noexcept {
-  const be32 words[] = {be32(length), be32(std::uint32_t{protocol})};
-  return checksum_add(checksum_add(0, &ip.source, 32), words, sizeof words);
+  return pseudo_header_sum(ip.source, ip.destination, protocol, length);
 }
 
 /// Writes the header checksum anew.
 inline void set_header_checksum(Ip4Header& ip) noexcept {
   ip.checksum.raw = 0;
-  const auto sum = checksum_fold(checksum_add(0, &ip, std::size_t{ip.version_ihl & 15u} * 4));
-  const auto value = static_cast<std::uint16_t>(~sum);
-  ip.checksum.raw = value;
+  ip.checksum.raw = checksum_finish(checksum_add(0, &ip, ip.header_length()));
 }
 
 }  // namespace sluice

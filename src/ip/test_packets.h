@@ -79,8 +79,7 @@ inline Bytes udp(std::uint16_t source, std::uint16_t destination, const Bytes& b
 inline Bytes icmp(std::uint8_t type, std::uint8_t code, const Bytes& body, std::uint16_t id = 7,
                   std::uint16_t sequence = 1) {
   Bytes bytes = wire(IcmpHeader{type, code, be16(std::uint16_t{0}), be16(id), be16(sequence)}) + body;
-  as<IcmpHeader>(bytes).checksum.raw =
-      static_cast<std::uint16_t>(~checksum_fold(checksum_add(0, bytes.data(), bytes.size())));
+  as<IcmpHeader>(bytes).checksum.raw = checksum_finish(checksum_add(0, bytes.data(), bytes.size()));
   return bytes;
 }
 /// Puts the right checksum into an upper layer of an IPv6 packet at 40, whose checksum field is at `field` from there.
@@ -89,7 +88,7 @@ inline Bytes with_checksum6(Bytes packet, std::uint8_t protocol, std::size_t fie
   as<be16>(packet, sizeof(Ip6Header) + field).raw = 0;
   const auto sum = pseudo_header_sum(as<Ip6Header>(packet), protocol, length);
   as<be16>(packet, sizeof(Ip6Header) + field).raw =
-      static_cast<std::uint16_t>(~checksum_fold(checksum_add(sum, packet.data() + sizeof(Ip6Header), length)));
+      checksum_finish(checksum_add(sum, packet.data() + sizeof(Ip6Header), length));
   return packet;
 }
 inline Bytes icmp6_packet(std::string_view source, std::string_view destination, const Bytes& message,

@@ -30,18 +30,18 @@ inline std::uint64_t chain_sum(const Packet& packet, std::size_t offset, std::si
 }
 
 /// Completes a partial checksum: what an output with the offload does in hardware. The field already holds the
-/// pseudo-header's sum. A start or field outside the head segment leaves the packet as it is, without the flag.
-inline void finish_checksum(Packet& packet) noexcept {
+/// pseudo-header's sum. False: start or field is outside the head segment, and nothing changed but for the flag.
+inline bool finish_checksum(Packet& packet) noexcept {
   packet.flags &= ~std::uint32_t{kChecksumPartial};
-  if (packet.checksum_start < packet.offset()) return;
+  if (packet.checksum_start < packet.offset()) return false;
   const std::size_t start = packet.checksum_start - packet.offset();
   const std::size_t field = start + packet.checksum_offset;
-  if (field + 2 > packet.length) return;
-  auto sum = static_cast<std::uint16_t>(~checksum_fold(chain_sum(packet, start, packet.chain_length - start, 0)));
-  // RFC 768: zero would mean that there is none; its other form says the same for TCP.
-  if (sum == 0) sum = 0xffff;
+  if (field + 2 > packet.length) return false;
+  // To TCP zero and its other form are the same.
+  const std::uint16_t sum = checksum_finish_udp(chain_sum(packet, start, packet.chain_length - start, 0));
   std::memcpy(packet.data + field, &sum, sizeof sum);
   packet.flags |= kChecksumValid;
+  return true;
 }
 
 }  // namespace sluice
