@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <thread>
+
+#include "sluice/testing/wait_for.h"
 
 namespace sluice {
 namespace {
+
+using testing::wait_for;
 
 // Counts what arrives and from where.
 struct Arrivals {
@@ -59,11 +62,6 @@ struct NodeContextTest : ::testing::Test {
   void TearDown() override {
     dataplane->stop();
     EXPECT_EQ(dataplane->pool().usage().used, 0u) << "buffers leaked";
-  }
-  static void wait_for(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    EXPECT_TRUE(done());
   }
 
   asio::io_context loop;

@@ -12,9 +12,12 @@
 
 #include "core/dataplane.h"
 #include "sluice/node.h"
+#include "sluice/testing/wait_for.h"
 
 namespace sluice {
 namespace {
+
+using testing::wait_for;
 
 // Counts packets; holds those that begin with 'h' until it is asked to let go.
 struct Probe {
@@ -116,11 +119,6 @@ struct WorkerThreadTest : ::testing::Test {
   void TearDown() override {
     dataplane->stop();
     EXPECT_EQ(dataplane->pool().usage().used, 0u) << "buffers leaked";
-  }
-  static void wait_for(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    EXPECT_TRUE(done());
   }
 
   Probe::Shared shared;

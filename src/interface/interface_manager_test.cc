@@ -4,13 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <thread>
 
 #include "interface/feature_manager.h"
 #include "sluice/node.h"
+#include "sluice/testing/wait_for.h"
 
 namespace sluice {
 namespace {
+
+using testing::wait_for;
 
 // A device in memory: packets put into it arrive, packets sent by it are counted.
 class LoopDevice final : public Device {
@@ -113,11 +115,6 @@ struct InterfaceManagerTest : ::testing::TestWithParam<unsigned> {
     interfaces.reset();
     dataplane->stop();
     EXPECT_EQ(dataplane->pool().usage().used, 0u) << "buffers leaked";
-  }
-  static void wait_for(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    EXPECT_TRUE(done());
   }
 
   LoopDevice::Wire a, b;  // outlive the devices

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waits for what other threads bring about.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+namespace sluice::testing {
+
+/// Spins until done(). The test fails when that takes 20 seconds.
+inline void wait_for(const std::function<bool()>& done) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(done());
+}
+
+}  // namespace sluice::testing
