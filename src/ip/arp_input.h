@@ -2,9 +2,7 @@
 // arp-input: answers requests for this node's addresses and tells the control thread of what it hears. RFC 826, RFC
 // 5227.
 #pragma once
-#include "ip/neighbor_messages.h"
-#include "ip/state.h"
-#include "ip/token_bucket.h"
+#include "ip/neighbor_listener.h"
 #include "sluice/kernels/chain_length.h"
 #include "sluice/net/arp.h"
 #include "sluice/net/ethernet.h"
@@ -12,7 +10,7 @@
 
 namespace sluice {
 
-struct ArpInput {
+struct ArpInput : NeighborListener {
   static constexpr NodeInfo kInfo{"arp-input", "answers ARP requests for this node, hears replies"};
   enum class Next : std::uint8_t { InterfaceOutput };
   enum class Drop : std::uint8_t {
@@ -25,7 +23,6 @@ struct ArpInput {
     OtherTarget,
     NoInterface,
   };
-  enum class Count : std::uint8_t { Replies, Heard, ReportsLimited };
   using Verdict = sluice::Verdict<Next, Drop>;
   struct Trace {
     std::uint16_t operation;
@@ -52,8 +49,7 @@ struct ArpInput {
     return "";
   }
 
-  const IpState& ip;
-  TokenBucket reports{5000, 512};
+  using NeighborListener::NeighborListener;
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) noexcept {
     auto* arp = packet.header<ArpHeader>();
@@ -92,8 +88,7 @@ struct ArpInput {
     }
     if (operation == ArpHeader::kRequest && for_us) return answer(packet, *arp, *in, worker);
     if (operation == ArpHeader::kRequest && arp->sender != arp->target) return Drop::OtherTarget;
-    worker.count(Count::Heard);
-    worker.buffers().free(&packet);
+    heard(packet, worker);
     return Hold;
   }
 
@@ -110,20 +105,8 @@ struct ArpInput {
     cut_chain(packet, sizeof(ArpHeader), worker);  // padding
     packet.push(sizeof(EthernetHeader));
     *packet.header<EthernetHeader>() = {arp.target_mac, in.mac, be16(kEthertypeArp)};
-    packet.l2_offset = packet.offset();
-    packet.flags = (packet.flags & ~std::uint32_t{kBroadcast}) | kLocal;
-    packet.tx_interface = packet.rx_interface;
-    worker.count(Count::Replies);
+    replied(packet, worker);
     return Next::InterfaceOutput;
-  }
-
-  template <class T>
-  void report(Worker& worker, std::uint32_t kind, const T& message) noexcept {
-    if (reports.take(worker.now())) {
-      worker.report(ControlMessage::of(kind, message));
-    } else {
-      worker.count(Count::ReportsLimited);
-    }
   }
 };
 

@@ -2,30 +2,14 @@
 // ip4-reassembly: puts fragments for this node together. RFC 791 section 3.2, RFC 815, RFC 1122 section 3.3.2.
 #pragma once
 #include "ip/packet_checksum.h"
-#include "ip/reassembler.h"
-#include "sluice/net/icmp.h"
+#include "ip/reassembly.h"
 #include "sluice/net/ip4.h"
-#include "sluice/node.h"
 
 namespace sluice {
 
-struct Ip4Reassembly {
-  static constexpr NodeInfo kInfo{"ip4-reassembly", "puts fragments for this node together"};
+struct Ip4ReassemblyRules {
   enum class Next : std::uint8_t { Ip4Local, Ip4IcmpError };
   enum class Drop : std::uint8_t { BadLength, TooLong, Duplicate, Overlap, TooMany };
-  enum class Count : std::uint8_t { Reassembled, TimedOut };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {
-    std::uint16_t id;
-    std::uint32_t offset, length;
-    bool more;
-    void describe(auto&& field) const {
-      field("id", id);
-      field("offset", offset);
-      field("length", length);
-      field("more", more);
-    }
-  };
   static constexpr std::string_view why(Drop reason) {
     switch (reason) {
       case Drop::BadLength: return "a fragment's payload is empty, or no multiple of eight before the last one";
@@ -36,6 +20,10 @@ struct Ip4Reassembly {
     }
     return "";
   }
+
+  static constexpr Next kDeliver = Next::Ip4Local, kIcmpError = Next::Ip4IcmpError;
+  static constexpr IcmpErrorRequest kTimedOut{kIcmpTimeExceeded, 1, 0, 0};
+  static constexpr std::uint64_t kTimeoutNs = 30'000'000'000;
 
   struct Key {
     Ip4Address source, destination;
@@ -51,9 +39,19 @@ struct Ip4Reassembly {
       return static_cast<std::size_t>(hash >> 29);
     }
   };
-  static constexpr std::uint64_t kTimeoutNs = 30'000'000'000;
 
-  Reassembler<Key, Hash> fragments{kTimeoutNs};
+  static bool make_whole(Packet& packet) noexcept {
+    if (packet.chain_length > 0xffff) return false;
+    auto& ip = *packet.header<Ip4Header>();
+    ip.total_length = be16(static_cast<std::uint16_t>(packet.chain_length));
+    ip.fragment = be16{};
+    set_header_checksum(ip);
+    return true;
+  }
+};
+
+struct Ip4Reassembly : Reassembly<Ip4ReassemblyRules> {
+  static constexpr NodeInfo kInfo{"ip4-reassembly", "puts fragments for this node together"};
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Out<Ip4Reassembly>& out) noexcept {
     const auto& ip = *packet.header<Ip4Header>();
@@ -66,39 +64,8 @@ struct Ip4Reassembly {
     if (info.offset + info.length + header_bytes > 0xffff) return Drop::TooLong;
     // The hardware may have seen a transport header where there is none.
     packet.flags &= ~std::uint32_t{kChecksumValid | kChecksumPartial | kGso};
-    const Key key{ip.source, ip.destination, packet.table.value, ip.id.host(), ip.protocol};
-    Packet* head = nullptr;
-    switch (fragments.add(key, packet, info, worker, head)) {
-      case FragmentFate::Held: return Hold;
-      case FragmentFate::Duplicate: return Drop::Duplicate;
-      case FragmentFate::Overlap: return Drop::Overlap;
-      case FragmentFate::TooMany: return Drop::TooMany;
-      case FragmentFate::Complete: break;
-    }
-    auto& whole = *head->header<Ip4Header>();
-    if (head->chain_length > 0xffff) {
-      out.discard(*head);
-      return Hold;
-    }
-    whole.total_length = be16(static_cast<std::uint16_t>(head->chain_length));
-    whole.fragment = be16{};
-    set_header_checksum(whole);
-    head->flags |= kReassembled;
-    worker.count(Count::Reassembled);
-    out.emit(*head, Next::Ip4Local);
-    return Hold;
+    return add({ip.source, ip.destination, packet.table.value, ip.id.host(), ip.protocol}, packet, info, worker, out);
   }
-
-  std::size_t held() const noexcept { return fragments.held(); }
-  // RFC 792: time exceeded, code 1, if the first fragment is there.
-  void release(Worker& worker, Out<Ip4Reassembly>& out) noexcept {
-    fragments.expire(worker, [&](Packet& first) {
-      worker.count(Count::TimedOut);
-      first.icmp_error = {kIcmpTimeExceeded, 1, 0, 0};
-      out.emit(first, Next::Ip4IcmpError);
-    });
-  }
-  void flush(Worker& worker) noexcept { fragments.flush(worker); }
 };
 
 }  // namespace sluice

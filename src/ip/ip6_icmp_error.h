@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip6-icmp-error: tells a packet's source why it goes no further, then drops it for that reason. packet.icmp_error says
-// what to tell. RFC 4443 sections 2.4 and 3.
+// ip6-icmp-error: what ICMPv6 says of errors. RFC 4443 sections 2.4 and 3.
 #pragma once
-#include "ip/packet_checksum.h"
-#include "ip/state.h"
-#include "ip/token_bucket.h"
-#include "sluice/net/icmp.h"
+#include "ip/icmp_error.h"
 #include "sluice/net/ip6_extensions.h"
-#include "sluice/node.h"
 
 namespace sluice {
 
-struct Ip6IcmpError {
-  static constexpr NodeInfo kInfo{"ip6-icmp-error", "tells the source why its packet is dropped"};
+struct Ip6IcmpErrorRules {
+  using Header = Ip6Header;
   enum class Next : std::uint8_t { Ip6Lookup };
   enum class Drop : std::uint8_t {
     NoRoute,
@@ -26,17 +21,6 @@ struct Ip6IcmpError {
     UnknownHeader,
     OtherError,
     Truncated,
-  };
-  enum class Count : std::uint8_t { Sent, RateLimited, NotAnswered, NoSource, NoBuffer };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {
-    Ip6Address to;
-    std::uint8_t type, code;
-    void describe(auto&& field) const {
-      field("to", to);
-      field("type", type);
-      field("code", code);
-    }
   };
   static constexpr std::string_view why(Drop reason) {
     switch (reason) {
@@ -55,31 +39,17 @@ struct Ip6IcmpError {
     return "";
   }
 
-  const IpState& ip;
-  TokenBucket bucket{2000, 256};
+  static constexpr Next kLookup = Next::Ip6Lookup;
+  /// RFC 4443 section 2.4 (c): the least MTU.
+  static constexpr std::size_t kLongest = 1280;
 
-  Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Out<Ip6IcmpError>& out) noexcept {
-    const auto* bad = packet.header<Ip6Header>();
-    if (!bad) return Drop::Truncated;
-    const IcmpErrorRequest request = packet.icmp_error;
-    if (trace) *trace = {bad->source, request.type, request.code};
-    const Drop reason = reason_of(request);
-    if (!may_answer(packet, *bad, request)) {
-      worker.count(Count::NotAnswered);
-    } else if (!bucket.take(worker.now())) {
-      worker.count(Count::RateLimited);
-    } else {
-      answer(packet, *bad, request, worker, out);
-    }
-    return reason;
-  }
+  static TableIndex table_of(const InterfaceState& in) noexcept { return in.table6; }
 
- private:
   // RFC 4443 section 2.4 (e).
   static bool may_answer(const Packet& packet, const Ip6Header& bad, const IcmpErrorRequest& request) noexcept {
     const bool to_many = packet.has(kBroadcast) || bad.destination.is_multicast();
-    const bool too_big = request.type == 2;
-    const bool refused_option = request.type == 4 && request.code == 2;
+    const bool too_big = request.type == kIcmp6PacketTooBig;
+    const bool refused_option = request.type == kIcmp6ParameterProblem && request.code == 2;
     if (to_many && !too_big && !refused_option) return false;
     if (bad.source.is_unspecified() || bad.source.is_multicast()) return false;
     const Ip6Walk upper = find_upper_layer(packet);
@@ -87,49 +57,21 @@ struct Ip6IcmpError {
     if (upper.protocol != kIpProtocolIcmp6) return true;
     const auto* icmp = packet.header<IcmpHeader>(upper.offset);
     // Errors are the types below 128, and redirects.
-    return icmp && icmp->type >= 128 && icmp->type != 137;
+    return icmp && icmp->type >= 128 && icmp->type != kIcmp6Redirect;
   }
 
-  void answer(const Packet& packet, const Ip6Header& bad, const IcmpErrorRequest& request, Worker& worker,
-              Out<Ip6IcmpError>& out) noexcept {
-    const InterfaceState* in = worker.interface(packet.rx_interface);
-    const Ip6Address source = ip.addresses.read(worker).source_for(packet.rx_interface, bad.source);
-    if (source.is_unspecified()) {
-      worker.count(Count::NoSource);
-      return;
-    }
-    Packet* error = out.alloc(&packet);
-    if (!error) {
-      worker.count(Count::NoBuffer);
-      return;
-    }
-    // RFC 4443 section 2.4 (c): as much of the packet as fits into the least MTU.
-    constexpr std::size_t kHeaders = sizeof(Ip6Header) + sizeof(IcmpHeader), kQuote = 1280 - kHeaders;
-    const std::size_t quoted = std::min<std::size_t>(packet.length, kQuote);
-    error->trim(kHeaders + quoted);
-    std::memcpy(error->data + kHeaders, packet.data, quoted);
-    const auto length = static_cast<std::uint16_t>(sizeof(IcmpHeader) + quoted);
-    auto* header = error->header<Ip6Header>();
-    *header = {be32(6u << 28), be16(length), kIpProtocolIcmp6, 64, source, bad.source};
-    auto* icmp = error->header<IcmpHeader>(sizeof(Ip6Header));
-    *icmp = {request.type, request.code, be16{}, be16(static_cast<std::uint16_t>(request.mtu_or_pointer >> 16)),
-             be16(static_cast<std::uint16_t>(request.mtu_or_pointer))};
-    const auto sum = static_cast<std::uint16_t>(
-        ~checksum_fold(checksum_add(pseudo_header_sum(*header, kIpProtocolIcmp6, length), icmp, length)));
-    icmp->checksum.raw = sum;
-    error->rx_interface = packet.rx_interface;
-    error->tx_interface = packet.rx_interface;  // the zone of a link-local source
-    error->table = in ? in->table6 : packet.table;
-    error->l3_offset = error->offset();
-    error->l4_offset = static_cast<std::uint16_t>(error->l3_offset + sizeof(Ip6Header));
-    error->flags |= kLocal | kChecksumValid;
-    worker.count(Count::Sent);
-    out.emit(*error, Next::Ip6Lookup);
+  static void write_headers(Ip6Header& header, IcmpHeader& icmp, const IcmpErrorRequest& request,
+                            const Ip6Address& source, const Ip6Address& destination, std::uint16_t length) noexcept {
+    header = {be32(6u << 28), be16(length), kIpProtocolIcmp6, 64, source, destination};
+    icmp = {request.type, request.code, be16{}, be16(static_cast<std::uint16_t>(request.mtu_or_pointer >> 16)),
+            be16(static_cast<std::uint16_t>(request.mtu_or_pointer))};
+    icmp.checksum.raw =
+        checksum_finish(checksum_add(pseudo_header_sum(header, kIpProtocolIcmp6, length), &icmp, length));
   }
 
   static Drop reason_of(const IcmpErrorRequest& request) noexcept {
     switch (request.type) {
-      case 1:
+      case kIcmp6Unreachable:
         switch (request.code) {
           case 0: return Drop::NoRoute;
           case 1:
@@ -139,12 +81,17 @@ struct Ip6IcmpError {
           case 4: return Drop::PortUnreachable;
           default: return Drop::OtherError;
         }
-      case 2: return Drop::PacketTooBig;
-      case 3: return request.code == 0 ? Drop::HopLimitExceeded : Drop::ReassemblyTimeout;
-      case 4: return request.code == 1 ? Drop::UnknownHeader : Drop::OtherError;
+      case kIcmp6PacketTooBig: return Drop::PacketTooBig;
+      case kIcmp6TimeExceeded: return request.code == 0 ? Drop::HopLimitExceeded : Drop::ReassemblyTimeout;
+      case kIcmp6ParameterProblem: return request.code == 1 ? Drop::UnknownHeader : Drop::OtherError;
       default: return Drop::OtherError;
     }
   }
+};
+
+struct Ip6IcmpError : IcmpError<Ip6IcmpErrorRules> {
+  static constexpr NodeInfo kInfo{"ip6-icmp-error", "tells the source why its packet is dropped"};
+  using IcmpError::IcmpError;
 };
 
 }  // namespace sluice

@@ -4,10 +4,8 @@
 #pragma once
 #include <optional>
 
-#include "ip/neighbor_messages.h"
+#include "ip/neighbor_listener.h"
 #include "ip/packet_checksum.h"
-#include "ip/state.h"
-#include "ip/token_bucket.h"
 #include "sluice/net/ethernet.h"
 #include "sluice/net/icmp.h"
 #include "sluice/net/ip6_extensions.h"
@@ -16,7 +14,7 @@
 
 namespace sluice {
 
-struct Ip6NdInput {
+struct Ip6NdInput : NeighborListener {
   static constexpr NodeInfo kInfo{"ip6-nd-input", "answers neighbour solicitations for this node, hears adverts"};
   enum class Next : std::uint8_t { InterfaceOutput };
   enum class Drop : std::uint8_t {
@@ -31,7 +29,6 @@ struct Ip6NdInput {
     AddressConflict,
     OtherTarget,
   };
-  enum class Count : std::uint8_t { Replies, Heard, ReportsLimited };
   using Verdict = sluice::Verdict<Next, Drop>;
   struct Trace {
     std::uint8_t type;
@@ -58,8 +55,7 @@ struct Ip6NdInput {
     return "";
   }
 
-  const IpState& ip;
-  TokenBucket reports{5000, 512};
+  using NeighborListener::NeighborListener;
 
   // ip6-icmp has checked the checksum.
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) noexcept {
@@ -123,8 +119,7 @@ struct Ip6NdInput {
     report(worker, ip.neighbor_seen,
            NeighborSeen{packet.rx_interface, message.target, mac.value_or(MacAddress{}), (flags & kSolicited) != 0,
                         (flags & kOverride) != 0, false, mac.has_value()});
-    worker.count(Count::Heard);
-    worker.buffers().free(&packet);
+    heard(packet, worker);
     return Hold;
   }
 
@@ -150,22 +145,10 @@ struct Ip6NdInput {
     *advert = {kIcmp6NeighborAdvertisement, 0, be16{}, be32(kOverride | (probe ? 0 : kSolicited)), target};
     *packet.header<LinkAddressOption>(kAt + sizeof(NeighborMessage)) = {LinkAddressOption::kTarget, 1, in.mac};
     const auto pseudo = pseudo_header_sum(*ip6, kIpProtocolIcmp6, kBody);
-    advert->checksum.raw = static_cast<std::uint16_t>(~checksum_fold(checksum_add(pseudo, advert, kBody)));
-    packet.l2_offset = packet.offset();
+    advert->checksum.raw = checksum_finish(checksum_add(pseudo, advert, kBody));
     packet.l3_offset = static_cast<std::uint16_t>(packet.offset() + sizeof(EthernetHeader));
-    packet.flags = (packet.flags & ~std::uint32_t{kBroadcast}) | kLocal;
-    packet.tx_interface = packet.rx_interface;
-    worker.count(Count::Replies);
+    replied(packet, worker);
     return Next::InterfaceOutput;
-  }
-
-  template <class T>
-  void report(Worker& worker, std::uint32_t kind, const T& message) noexcept {
-    if (reports.take(worker.now())) {
-      worker.report(ControlMessage::of(kind, message));
-    } else {
-      worker.count(Count::ReportsLimited);
-    }
   }
 };
 

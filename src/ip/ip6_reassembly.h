@@ -1,29 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // ip6-reassembly: puts fragments for this node together. RFC 8200 section 4.5, RFC 5722, RFC 6946.
 #pragma once
-#include "ip/reassembler.h"
-#include "sluice/net/icmp.h"
+#include "ip/reassembly.h"
 #include "sluice/net/ip6_extensions.h"
-#include "sluice/node.h"
 
 namespace sluice {
 
-struct Ip6Reassembly {
-  static constexpr NodeInfo kInfo{"ip6-reassembly", "puts fragments for this node together"};
+struct Ip6ReassemblyRules {
   enum class Next : std::uint8_t { Ip6Local, Ip6IcmpError };
   enum class Drop : std::uint8_t { BadHeaders, BadLength, Duplicate, Overlap, TooMany };
-  enum class Count : std::uint8_t { Reassembled, TimedOut };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {
-    std::uint32_t id, offset, length;
-    bool more;
-    void describe(auto&& field) const {
-      field("id", id);
-      field("offset", offset);
-      field("length", length);
-      field("more", more);
-    }
-  };
   static constexpr std::string_view why(Drop reason) {
     switch (reason) {
       case Drop::BadHeaders: return "the first fragment does not hold all headers, or there is no fragment header";
@@ -34,6 +19,10 @@ struct Ip6Reassembly {
     }
     return "";
   }
+
+  static constexpr Next kDeliver = Next::Ip6Local, kIcmpError = Next::Ip6IcmpError;
+  static constexpr IcmpErrorRequest kTimedOut{kIcmp6TimeExceeded, 1, 0, 0};
+  static constexpr std::uint64_t kTimeoutNs = 60'000'000'000;
 
   struct Key {
     Ip6Address source, destination;
@@ -48,9 +37,27 @@ struct Ip6Reassembly {
       return static_cast<std::size_t>(hash >> 29);
     }
   };
-  static constexpr std::uint64_t kTimeoutNs = 60'000'000'000;
 
-  Reassembler<Key, Hash> fragments{kTimeoutNs};
+  static bool make_whole(Packet& packet) noexcept {
+    if (packet.chain_length - sizeof(Ip6Header) - sizeof(Ip6FragmentHeader) > 0xffff) return false;
+    strip(packet);
+    return true;
+  }
+  // Takes the fragment header out: what stands before it moves back, and names what stood behind it.
+  static void strip(Packet& packet) noexcept {
+    const Ip6Walk upper = find_upper_layer(packet);
+    auto* bytes = reinterpret_cast<std::uint8_t*>(packet.data);
+    bytes[upper.fragment_named_at] = bytes[upper.fragment_at];
+    std::memmove(bytes + sizeof(Ip6FragmentHeader), bytes, upper.fragment_at);
+    packet.pull(sizeof(Ip6FragmentHeader));
+    packet.header<Ip6Header>()->payload_length =
+        be16(static_cast<std::uint16_t>(packet.chain_length - sizeof(Ip6Header)));
+    packet.l3_offset = packet.offset();
+  }
+};
+
+struct Ip6Reassembly : Reassembly<Ip6ReassemblyRules> {
+  static constexpr NodeInfo kInfo{"ip6-reassembly", "puts fragments for this node together"};
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Out<Ip6Reassembly>& out) noexcept {
     const auto& ip = *packet.header<Ip6Header>();
@@ -59,12 +66,12 @@ struct Ip6Reassembly {
     const auto header_bytes = static_cast<std::uint16_t>(upper.fragment_at + sizeof(Ip6FragmentHeader));
     const FragmentInfo info{upper.fragment_offset, packet.chain_length - header_bytes, header_bytes,
                             upper.more_fragments};
-    const std::uint32_t id = upper.fragment_id;
-    if (trace) *trace = {id, info.offset, info.length, info.more};
+    if (trace) *trace = {upper.fragment_id, info.offset, info.length, info.more};
     packet.flags &= ~std::uint32_t{kChecksumValid | kChecksumPartial | kGso};
     if (info.offset == 0 && !info.more) {
       // RFC 6946: a fragment that is the whole packet has nothing to do with others of its id.
       strip(packet);
+      packet.flags |= kReassembled;
       return Next::Ip6Local;
     }
     if (info.length == 0) return Drop::BadLength;
@@ -77,48 +84,7 @@ struct Ip6Reassembly {
       packet.icmp_error = {kIcmp6ParameterProblem, 0, 0, upper.fragment_at + 2u};
       return Next::Ip6IcmpError;
     }
-    Packet* head = nullptr;
-    const Key key{ip.source, ip.destination, packet.rx_interface.value, id};
-    switch (fragments.add(key, packet, info, worker, head)) {
-      case FragmentFate::Held: return Hold;
-      case FragmentFate::Duplicate: return Drop::Duplicate;
-      case FragmentFate::Overlap: return Drop::Overlap;
-      case FragmentFate::TooMany: return Drop::TooMany;
-      case FragmentFate::Complete: break;
-    }
-    if (head->chain_length - sizeof(Ip6Header) - sizeof(Ip6FragmentHeader) > 0xffff) {
-      out.discard(*head);
-      return Hold;
-    }
-    strip(*head);
-    worker.count(Count::Reassembled);
-    out.emit(*head, Next::Ip6Local);
-    return Hold;
-  }
-
-  std::size_t held() const noexcept { return fragments.held(); }
-  // RFC 8200 section 4.5: time exceeded, code 1, if the first fragment is there.
-  void release(Worker& worker, Out<Ip6Reassembly>& out) noexcept {
-    fragments.expire(worker, [&](Packet& first) {
-      worker.count(Count::TimedOut);
-      first.icmp_error = {kIcmp6TimeExceeded, 1, 0, 0};
-      out.emit(first, Next::Ip6IcmpError);
-    });
-  }
-  void flush(Worker& worker) noexcept { fragments.flush(worker); }
-
- private:
-  // Takes the fragment header out: what stands before it moves back, and names what stood behind it.
-  static void strip(Packet& packet) noexcept {
-    const Ip6Walk upper = find_upper_layer(packet);
-    auto* bytes = reinterpret_cast<std::uint8_t*>(packet.data);
-    bytes[upper.fragment_named_at] = bytes[upper.fragment_at];
-    std::memmove(bytes + sizeof(Ip6FragmentHeader), bytes, upper.fragment_at);
-    packet.pull(sizeof(Ip6FragmentHeader));
-    packet.header<Ip6Header>()->payload_length =
-        be16(static_cast<std::uint16_t>(packet.chain_length - sizeof(Ip6Header)));
-    packet.l3_offset = packet.offset();
-    packet.flags |= kReassembled;
+    return add({ip.source, ip.destination, packet.rx_interface.value, upper.fragment_id}, packet, info, worker, out);
   }
 };
 
