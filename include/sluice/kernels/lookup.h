@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ip4-lookup and ip6-lookup do: find where the destination leads, in packet.table.
+#pragma once
+#include <sluice/ip_tables.h>
+#include <sluice/net/flow.h>
+#include <sluice/net/icmp.h>
+#include <sluice/node.h>
+
+namespace sluice {
+
+/// Rules: the family's header, tables, edges and ICMP errors. With kLinks, link-local addresses mean something on their
+/// own link only.
+template <class Rules>
+struct Lookup : Rules {
+  using typename Rules::Drop;
+  using typename Rules::Header;
+  using typename Rules::Next;
+  using Address = decltype(Header::destination);
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {
+    Address destination;
+    TableIndex table;
+    ForwardingIndex forwarding;
+    std::uint32_t flow_hash;
+    void describe(auto&& field) const {
+      field("destination", destination);
+      field("table", table.value);
+      field("forwarding", forwarding.value);
+      if (flow_hash) field("flow-hash", flow_hash);
+    }
+  };
+  struct Key {
+    const FibNodes::Entry* entry;  ///< the next to read, or null when value is the end
+    std::uint32_t value;           ///< what led to it
+  };
+
+  const IpTables& tables;
+
+  explicit Lookup(const IpTables& t) : tables(t) {}
+
+  Key prepare(Packet& packet, Worker&) const noexcept {
+    const Fib<Address>* fib = Rules::fibs(tables).find(packet.table);
+    if constexpr (Rules::kLinks) {
+      if (ip_of(packet).destination.is_link_local()) [[unlikely]]
+        return {nullptr, kOnLink};
+    }
+    if (!fib) return {nullptr, ForwardingIndex::kNone};
+    const auto* entry = fib->first(ip_of(packet).destination);
+    __builtin_prefetch(entry);
+    return {entry, 0};
+  }
+  void step(Packet& packet, Key& key, Worker&) const noexcept {
+    if (!key.entry) return;
+    const Address& destination = ip_of(packet).destination;
+    key.value = nodes().read(key.value, key.entry, destination);
+    if (FibNodes::is_leaf(key.value)) {
+      key.entry = nullptr;
+      tables.forwarding.prefetch(ForwardingIndex{key.value});
+      return;
+    }
+    key.entry = nodes().locate(key.value, destination);
+  }
+  Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace) const noexcept {
+    while (key.entry) {
+      const Address& destination = ip_of(packet).destination;
+      key.value = nodes().read(key.value, key.entry, destination);
+      if constexpr (kOneReadLeft) break;
+      key.entry = FibNodes::is_leaf(key.value) ? nullptr : nodes().locate(key.value, destination);
+    }
+    if (trace) *trace = {ip_of(packet).destination, packet.table, ForwardingIndex{key.value}, 0};
+    if (key.value == ForwardingIndex::kNone) return Drop::NoTable;
+    if constexpr (Rules::kLinks) {
+      if (key.value == kOnLink) [[unlikely]]
+        return on_link(packet, worker, trace);
+    }
+    packet.forwarding = ForwardingIndex{key.value};
+    const Forwarding* object = &tables.forwarding.at(packet.forwarding);
+    if (object->kind == ForwardingKind::Group) {
+      if (packet.flow_hash == 0) packet.flow_hash = Rules::flow_hash_of(packet);
+      packet.forwarding = object->members[packet.flow_hash & (object->group_size - 1u)];
+      object = &tables.forwarding.at(packet.forwarding);
+      if (trace) *trace = {trace->destination, packet.table, packet.forwarding, packet.flow_hash};
+    }
+    return decide(packet, *object);
+  }
+
+ private:
+  static constexpr std::uint32_t kOnLink = ForwardingIndex::kNone - 1;
+  /// The root takes two bytes of the address, each node behind it one: after that an entry is a leaf.
+  static constexpr bool kOneReadLeft = Rules::kSteps + 1 == 1 + (Address::kBits - 16) / 8;
+
+  // Read where it is needed, so that IPv4 need not touch the packet again when the steps have found a leaf.
+  static const Header& ip_of(const Packet& packet) noexcept { return *packet.header<Header>(); }
+  const FibNodes& nodes() const noexcept { return Rules::nodes_of(tables); }
+
+  // RFC 4007 section 9: the zone is the link that the packet came by, or that its maker chose.
+  [[gnu::noinline]] Verdict on_link(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+    const Address& destination = ip_of(packet).destination;
+    const LinkTable& links = tables.links.read(worker);
+    const InterfaceIndex link = packet.has(kLocal) ? packet.tx_interface : packet.rx_interface;
+    if (!packet.has(kLocal)) {
+      const auto* zone = links.find(link);
+      const bool ours = zone && std::find(zone->own.begin(), zone->own.end(), destination) != zone->own.end();
+      return ours ? Verdict(Rules::kDeliver) : Verdict(Drop::OtherLink);
+    }
+    packet.forwarding = links.find(link, destination);
+    if (trace) trace->forwarding = packet.forwarding;
+    return decide(packet, tables.forwarding.at(packet.forwarding));
+  }
+
+  static Verdict send(Packet& packet, const Forwarding& object, Next next) noexcept {
+    if constexpr (Rules::kLinks) {
+      // RFC 4443 section 3.1, code 2; RFC 4291 section 2.5.6.
+      if (ip_of(packet).source.is_link_local() && !packet.has(kLocal) && object.interface != packet.rx_interface) {
+        packet.icmp_error = Rules::kBeyondScope;
+        return Rules::kIcmpError;
+      }
+    }
+    packet.tx_interface = object.interface;
+    return next;
+  }
+
+  static Verdict decide(Packet& packet, const Forwarding& object) noexcept {
+    switch (object.kind) {
+      case ForwardingKind::Adjacency: return send(packet, object, Rules::kRewrite);
+      case ForwardingKind::Connected:
+      case ForwardingKind::Incomplete: return send(packet, object, Rules::kResolve);
+      case ForwardingKind::Local: return Rules::kDeliver;
+      case ForwardingKind::Blackhole: return Drop::Blackhole;
+      case ForwardingKind::Unreachable: packet.icmp_error = Rules::kUnreachable; break;
+      case ForwardingKind::Prohibit: packet.icmp_error = Rules::kProhibited; break;
+      case ForwardingKind::Group:
+      case ForwardingKind::NoRoute: packet.icmp_error = Rules::kNoRoute; break;
+    }
+    return Rules::kIcmpError;
+  }
+};
+
+}  // namespace sluice
