@@ -40,6 +40,7 @@ class PacketDevice final : public Device {
   bool carrier() const override;
   std::vector<DeviceCounter> counters() const override;
   std::uint64_t rx_missed() const override;
+  std::optional<HostLink> host_link() const override { return HostLink{options_.host_name, options_.namespace_path}; }
 
   const Options& options() const { return options_; }
   /// Not ok: the kernel's interface is gone, or another one has its name now.

@@ -75,8 +75,12 @@ StatusOr<std::vector<std::unique_ptr<TxQueue>>> NullDevice::open_tx() {
 }
 
 Status NullDevice::set_admin_state(bool up) {
-  if (source_) source_->pacer.enable(up);
+  if (source_ && !up) source_->pacer.enable(false);
   return {};
+}
+
+void NullDevice::begin() {
+  if (source_) source_->pacer.enable(true);
 }
 
 Status NullDevice::set_mac(const MacAddress& mac) {

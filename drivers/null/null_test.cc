@@ -47,7 +47,7 @@ TEST_F(NullTest, ASourceSendsOnlyWhileItIsUp) {
   EXPECT_EQ(count(*rx[0], kSecond), 0u);
   pollfd waiting{.fd = rx[0]->fd(), .events = POLLIN};
   EXPECT_EQ(poll(&waiting, 1, 0), 0);
-  ASSERT_TRUE(device.set_admin_state(true).ok());
+  device.begin();
   EXPECT_EQ(poll(&waiting, 1, 0), 1) << "a sleeping worker must wake";
   EXPECT_EQ(count(*rx[0], kSecond), kVectorMax);
   ASSERT_TRUE(device.set_admin_state(false).ok());
@@ -57,7 +57,7 @@ TEST_F(NullTest, ASourceSendsOnlyWhileItIsUp) {
 TEST_F(NullTest, ASourceKeepsItsRate) {
   NullDevice device({.name = "s", .source = true, .to = kTo, .rate = 1000});
   const auto rx = *device.open_rx();
-  ASSERT_TRUE(device.set_admin_state(true).ok());
+  device.begin();
   EXPECT_EQ(count(*rx[0], 10 * kSecond), 1u);
   std::size_t sent = 0;
   for (std::uint64_t ms = 1; ms <= 1000; ms += 7) sent += count(*rx[0], 10 * kSecond + ms * 1'000'000);
@@ -68,7 +68,7 @@ TEST_F(NullTest, ASourceKeepsItsRate) {
 TEST_F(NullTest, ASourceStopsAfterItsCount) {
   NullDevice device({.name = "s", .source = true, .to = kTo, .count = 300});
   const auto rx = *device.open_rx();
-  ASSERT_TRUE(device.set_admin_state(true).ok());
+  device.begin();
   EXPECT_EQ(count(*rx[0], kSecond), 256u);
   EXPECT_EQ(count(*rx[0], kSecond), 44u);
   EXPECT_EQ(count(*rx[0], kSecond), 0u);
@@ -78,7 +78,7 @@ TEST_F(NullTest, ASourcesPacketIsTrue) {
   for (const bool layer3 : {false, true}) {
     NullDevice device({.name = "s", .source = true, .layer3 = layer3, .to = kTo, .size = 100, .count = 1});
     const auto rx = *device.open_rx();
-    ASSERT_TRUE(device.set_admin_state(true).ok());
+    device.begin();
     const auto packets = receive(*rx[0], kSecond);
     ASSERT_EQ(packets.size(), 1u);
     Packet& packet = *packets[0];
@@ -100,7 +100,7 @@ TEST_F(NullTest, ASourcesPacketIsTrue) {
 TEST_F(NullTest, ASourceWithoutBuffersCountsWhatItCouldNotSend) {
   NullDevice device({.name = "s", .source = true, .to = kTo});
   const auto rx = *device.open_rx();
-  ASSERT_TRUE(device.set_admin_state(true).ok());
+  device.begin();
   std::vector<Packet*> taken;
   while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
   EXPECT_EQ(count(*rx[0], kSecond), 0u);

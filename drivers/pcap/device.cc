@@ -39,8 +39,12 @@ StatusOr<std::vector<std::unique_ptr<TxQueue>>> PcapDevice::open_tx() {
 }
 
 Status PcapDevice::set_admin_state(bool up) {
-  if (replay_) replay_->pacer.enable(up);
+  if (replay_ && !up) replay_->pacer.enable(false);
   return {};
+}
+
+void PcapDevice::begin() {
+  if (replay_) replay_->pacer.enable(true);
 }
 
 Status PcapDevice::set_mac(const MacAddress& mac) {

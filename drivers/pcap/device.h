@@ -29,6 +29,7 @@ class PcapDevice final : public Device {
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override;
   StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() override;
   Status set_admin_state(bool up) override;
+  void begin() override;
   Status set_mac(const MacAddress& mac) override;
   std::vector<DeviceCounter> counters() const override;
 

@@ -63,7 +63,7 @@ TEST_F(PcapTest, ReceivesTheFileOnceTheInterfaceIsUp) {
   const auto rx = *device->open_rx();
   EXPECT_EQ(device->info().link, LinkLayer::Ethernet);
   EXPECT_TRUE(receive(*rx[0]).empty());
-  ASSERT_TRUE(device->set_admin_state(true).ok());
+  device->begin();
   EXPECT_EQ(receive(*rx[0]), kThree);
   EXPECT_TRUE(receive(*rx[0]).empty());
 }
@@ -71,7 +71,7 @@ TEST_F(PcapTest, ReceivesTheFileOnceTheInterfaceIsUp) {
 TEST_F(PcapTest, ReceivesTheFileAsOftenAsAsked) {
   const auto device = open({.receive = file("in.pcap", kThree), .loop = 100});
   const auto rx = *device->open_rx();
-  ASSERT_TRUE(device->set_admin_state(true).ok());
+  device->begin();
   EXPECT_EQ(receive(*rx[0]).size(), 256u);
   const auto rest = receive(*rx[0]);
   ASSERT_EQ(rest.size(), 44u);
@@ -107,14 +107,14 @@ TEST_F(PcapTest, LeavesPacketsOutThatTheCaptureHasCut) {
   const auto device = open({.receive = file("in.pcap", kThree, DLT_EN10MB, 10)});
   EXPECT_EQ(device->counters()[1].value, 3u);
   const auto rx = *device->open_rx();
-  ASSERT_TRUE(device->set_admin_state(true).ok());
+  device->begin();
   EXPECT_TRUE(receive(*rx[0]).empty());
 }
 
 TEST_F(PcapTest, CountsPacketsWithoutBuffers) {
   const auto device = open({.receive = file("in.pcap", kThree)});
   const auto rx = *device->open_rx();
-  ASSERT_TRUE(device->set_admin_state(true).ok());
+  device->begin();
   std::vector<Packet*> taken;
   while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
   for (int i = 0; i < 2; ++i) {
@@ -129,7 +129,7 @@ TEST_F(PcapTest, CountsPacketsWithoutBuffers) {
 TEST_F(PcapTest, GoesOnWhenThereAreBuffersAgain) {
   const auto device = open({.receive = file("in.pcap", kThree), .loop = 100});
   const auto rx = *device->open_rx();
-  ASSERT_TRUE(device->set_admin_state(true).ok());
+  device->begin();
   std::vector<Packet*> taken;
   while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
   EXPECT_TRUE(receive(*rx[0]).empty());

@@ -44,6 +44,11 @@ struct DeviceInfo {
   std::string detail;  ///< one line for `show interface`: host name, socket, file
 };
 
+/// An interface of the kernel's.
+struct HostLink {
+  std::string name, namespace_path;  ///< path "" is the daemon's own namespace
+};
+
 struct DeviceCounter {
   std::string_view name, unit;
   enum class Direction : std::uint8_t { Rx, Tx } direction;
@@ -92,6 +97,8 @@ class SLUICE_API Device {
   virtual StatusOr<std::vector<std::unique_ptr<TxQueue>>> open_tx() = 0;
   /// The interface was set up or down.
   virtual Status set_admin_state(bool /*up*/) { return {}; }
+  /// Every worker has seen that the interface is up: what makes packets by itself may start.
+  virtual void begin() {}
   virtual Status set_mtu(std::uint32_t /*mtu*/) { return {}; }
   virtual Status set_mac(const MacAddress& /*mac*/) {
     return failed_precondition("driver {} cannot change the MAC address", driver());
@@ -101,6 +108,8 @@ class SLUICE_API Device {
   /// Set by the framework; the driver calls it on the control thread when the device is gone for good.
   std::function<void(const Status& why)> on_lost;
   virtual std::vector<DeviceCounter> counters() const { return {}; }
+  /// The kernel's interface that this device works on; nothing for others.
+  virtual std::optional<HostLink> host_link() const { return std::nullopt; }
   /// Packets that it has lost before receive() could see them, since it was opened: rx-miss.
   virtual std::uint64_t rx_missed() const { return 0; }
 };

@@ -228,8 +228,17 @@ StatusOr<bool> InterfaceManager::set_state(InterfaceIndex index, bool up) {
   }
   s->entry.admin_up = up;
   publish_state();
+  if (up && s->device) begin_later(*s);
   tell_state(*s);
   return true;
+}
+
+/// A source that started at once would lose what it gives to workers that have yet to see the interface up.
+void InterfaceManager::begin_later(const Slot& up) {
+  dataplane_.rcu().defer([this, alive = std::weak_ptr(alive_), index = up.entry.index] {
+    if (alive.expired()) return;
+    if (Slot* s = slot(index); s && s->device && s->entry.admin_up) s->device->begin();
+  });
 }
 
 StatusOr<bool> InterfaceManager::set_mtu(InterfaceIndex index, std::uint32_t mtu) {

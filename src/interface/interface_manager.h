@@ -53,6 +53,7 @@ class InterfaceManager final : public Interfaces {
 
   StatusOr<std::uint32_t> free_slot() const;
   Status check_name(std::string_view name) const;
+  void begin_later(const Slot& up);
   Slot* slot(InterfaceIndex index);
   const Slot* slot(InterfaceIndex index) const;
   Status no_such(InterfaceIndex index) const;
@@ -67,6 +68,7 @@ class InterfaceManager final : public Interfaces {
   void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
 
   Dataplane& dataplane_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();  // what was deferred may run when this is gone
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint8_t> generations_;
   std::map<std::string, InterfaceIndex, std::less<>> by_name_;
