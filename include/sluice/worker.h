@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker as kernels see it: time, buffers, interfaces, event counters, messages to the control thread.
 #pragma once
+#include <sluice/drop_samples.h>
 #include <sluice/graph.h>
 #include <sluice/interface.h>
 #include <sluice/pool.h>
@@ -105,6 +106,10 @@ class SLUICE_API Worker {
   /// full (counted in lost_handoffs); the packet then still belongs to the caller.
   bool hand_off(unsigned worker, NodeIndex node, Packet* packet) noexcept;
 
+  /// What was dropped lately. Reading is for any thread.
+  DropSamples& drops() { return drops_; }
+  const DropSamples& drops() const { return drops_; }
+
   GraphRuntime& graph() { return graph_; }
   const GraphRuntime& graph() const { return graph_; }
 
@@ -154,6 +159,7 @@ class SLUICE_API Worker {
   std::vector<std::unique_ptr<SpscRing<HandOff>>> rings_;
   SpscRing<ControlMessage> messages_{1024};
   int wake_fd_ = -1;
+  DropSamples drops_;
   GraphRuntime graph_;
 };
 

@@ -89,6 +89,8 @@ bool glob(std::string_view pattern, std::string_view text) {
 
 bool matches(std::string_view pattern, std::string_view text) { return glob(fmt::format("*{}*", pattern), text); }
 
+bool is_like(std::string_view pattern, std::string_view text) { return glob(pattern, text); }
+
 TableView::TableView(const ListVerbs& verbs, std::size_t width, std::string empty, Write write)
     : verbs_(verbs), width_(width), empty_(std::move(empty)), write_(std::move(write)) {}
 

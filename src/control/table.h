@@ -8,6 +8,9 @@ namespace sluice::control {
 /// True when `pattern` occurs in `text`; * stands for anything, upper and lower case are the same.
 SLUICE_API bool matches(std::string_view pattern, std::string_view text);
 
+/// True when the pattern is the text: * stands for anything, upper and lower case are the same.
+SLUICE_API bool is_like(std::string_view pattern, std::string_view text);
+
 class TableView final : public View {
  public:
   static StatusOr<std::unique_ptr<TableView>> make(const google::protobuf::Descriptor& row, const ListVerbs& verbs,

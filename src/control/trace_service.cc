@@ -4,8 +4,8 @@
 #include <pcap/pcap.h>
 
 #include <algorithm>
-#include <ctime>
 
+#include "control/time_text.h"
 #include "sluice/clock.h"
 
 namespace sluice::trace {
@@ -30,13 +30,6 @@ class TextSink final : public FieldSink {
   const Interfaces& interfaces_;
   std::string text_;
 };
-
-std::string time_of_day(std::uint64_t wall_ns) {
-  const auto seconds = static_cast<time_t>(wall_ns / 1'000'000'000u);
-  tm parts{};
-  localtime_r(&seconds, &parts);
-  return fmt::format("{:02}:{:02}:{:02}.{:06}", parts.tm_hour, parts.tm_min, parts.tm_sec, wall_ns / 1000 % 1'000'000);
-}
 
 }  // namespace
 
@@ -117,7 +110,7 @@ Packet TraceService::message(unsigned worker, const TraceBuffer::Slot& slot) con
   m.set_cut(slot.cut.load());
   const std::uint32_t steps = slot.steps.load(std::memory_order_acquire);
   const std::uint64_t start = slot.step[0].tsc;
-  m.set_time(time_of_day(tsc_to_wall_ns(start)));
+  m.set_time(control::time_of_day(tsc_to_wall_ns(start)));
   for (std::uint32_t i = 0; i < steps; ++i) {
     const TraceStep& step = slot.step[i];
     const NodeDescription& node = dataplane_.graph().node(step.node).description;

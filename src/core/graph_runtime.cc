@@ -113,6 +113,7 @@ void GraphRuntime::run(Worker& worker) noexcept {
 void GraphRuntime::drop(NodeRuntime& from, Worker& worker, Packet* packet, std::uint16_t reason) noexcept {
   from.drop_packets[reason].add();
   if (packet->rx_interface.valid()) worker.counters(packet->rx_interface)[InterfaceCounter::Drops].add();
+  worker.drops().note(from.index, reason, *packet, worker.now());
   worker.buffers().free(packet);
 }
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "sluice/clock.h"
+
 namespace sluice {
 
 Worker::Worker(unsigned index, unsigned producers, const WorkerShared& shared)
@@ -14,6 +16,7 @@ Worker::Worker(unsigned index, unsigned producers, const WorkerShared& shared)
       buffers_(shared.pool),
       interface_counters_(kMaxInterfaces),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      drops_(tsc_hz()),
       graph_(shared.graph) {
   for (unsigned i = 0; i < producers; ++i) rings_.push_back(std::make_unique<SpscRing<HandOff>>(kRing));
 }
