@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entry of a plugin or driver: a table of contents, called once at start.
 #pragma once
+#include <sluice/abi_hash.h>
 #include <sluice/registry.h>
 
 #include <cstdint>
 
 namespace sluice {
 
-/// Raised with every change of a public header that old binaries would misread.
-inline constexpr std::uint32_t kAbiVersion = 1;
+/// Raised when this file changes so that a daemon could not even read the descriptor of an old plugin.
+inline constexpr std::uint32_t kAbiVersion = 2;
 
 struct PluginDescriptor {
   std::uint32_t abi;
@@ -16,6 +17,7 @@ struct PluginDescriptor {
   const char* summary;
   const char* isa;  ///< CPU level it was compiled for
   void (*init)(Registry&);
+  const char* headers;  ///< hash of the public headers that it was compiled with
 };
 
 }  // namespace sluice
@@ -25,9 +27,9 @@ struct PluginDescriptor {
 #endif
 
 /// SLUICE_PLUGIN(vxlan, "VXLAN tunnels") { registry.node<VxlanDecap>(…); … }
-#define SLUICE_PLUGIN(NAME, SUMMARY)                                                                        \
-  static void sluice_plugin_init_##NAME(sluice::Registry& registry);                                        \
-  extern "C" SLUICE_API const sluice::PluginDescriptor sluice_plugin_##NAME;                                \
-  const sluice::PluginDescriptor sluice_plugin_##NAME{sluice::kAbiVersion, #NAME, SUMMARY, SLUICE_ISA_NAME, \
-                                                      sluice_plugin_init_##NAME};                           \
+#define SLUICE_PLUGIN(NAME, SUMMARY)                                                                     \
+  static void sluice_plugin_init_##NAME(sluice::Registry& registry);                                     \
+  extern "C" SLUICE_API const sluice::PluginDescriptor sluice_plugin_##NAME;                             \
+  const sluice::PluginDescriptor sluice_plugin_##NAME{                                                   \
+      sluice::kAbiVersion, #NAME, SUMMARY, SLUICE_ISA_NAME, sluice_plugin_init_##NAME, SLUICE_ABI_HASH}; \
   static void sluice_plugin_init_##NAME([[maybe_unused]] sluice::Registry& registry)

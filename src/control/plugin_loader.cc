@@ -39,6 +39,13 @@ StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
     return failed_precondition("plugin {} was built for ABI {}, this is ABI {}; build it against the installed headers",
                                name, descriptor->abi, kAbiVersion);
   }
+  if (std::string_view(descriptor->headers) != SLUICE_ABI_HASH) {
+    return failed_precondition(
+        "plugin {} was built with headers {}, this process with {}; build it again against the installed headers, and "
+        "all "
+        "of a build folder at once",
+        name, descriptor->headers, SLUICE_ABI_HASH);
+  }
   if (descriptor->isa != isa()) {
     return failed_precondition("plugin {} was built for {}, this process runs at {}; build it with -DSLUICE_ISA={}",
                                name, descriptor->isa, isa(), isa());
