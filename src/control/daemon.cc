@@ -61,6 +61,11 @@ void Daemon::offer_services() {
   runtime_service_->offer(api_);
   trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces());
   trace_service_->offer(api_);
+  drops_service_ = std::make_unique<drops::DropsService>(*dataplane_, context_->interfaces());
+  drops_service_->offer(api_);
+  doctor_service_ =
+      std::make_unique<doctor::DoctorService>(*dataplane_, context_->interfaces(), options_.unprivileged);
+  doctor_service_->offer(api_);
 }
 
 Status Daemon::start() {

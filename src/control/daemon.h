@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "control/doctor.h"
+#include "control/drops_service.h"
 #include "control/node_context.h"
 #include "control/plugin_loader.h"
 #include "control/runtime_service.h"
@@ -63,6 +65,8 @@ class SLUICE_API Daemon {
   std::unique_ptr<ip::NeighborService> neighbor_service_;
   std::unique_ptr<runtime::RuntimeService> runtime_service_;
   std::unique_ptr<trace::TraceService> trace_service_;
+  std::unique_ptr<drops::DropsService> drops_service_;
+  std::unique_ptr<doctor::DoctorService> doctor_service_;
   bool running_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "control/api_server.h"
@@ -160,8 +161,22 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   return {};
 }
 
+/// Without root the sockets are in the user's own folder, and there need be no configuration.
+StatusOr<Configuration> configuration_of(const Arguments& arguments) {
+  if (!arguments.unprivileged) return Configuration::load(arguments.config);
+  const Configuration standard;
+  const bool none = arguments.config == Arguments().config && !std::filesystem::exists(arguments.config);
+  auto configuration = none ? StatusOr<Configuration>(standard) : Configuration::load(arguments.config);
+  if (!configuration.ok() || configuration->api_socket != standard.api_socket) return configuration;
+  const char* own = std::getenv("XDG_RUNTIME_DIR");
+  if (!own) return refused("XDG_RUNTIME_DIR is not set; set it, or give sockets: {{api: …, read-only: …}}");
+  configuration->api_socket = std::string(own) + "/sluice/api.sock";
+  configuration->read_only_socket = std::string(own) + "/sluice/ro.sock";
+  return configuration;
+}
+
 int run(const Arguments& arguments) {
-  const auto configuration = Configuration::load(arguments.config);
+  const auto configuration = configuration_of(arguments);
   if (!configuration.ok()) return fail(configuration.status());
   set_log_level(configuration->log_level);
   if (!arguments.unprivileged) {

@@ -5,7 +5,7 @@ import re
 import pytest
 from scapy.layers.l2 import Ether
 
-from lib.daemon import BUILD, ROOT
+from lib.daemon import BUILD, ROOT, program
 from lib.net import run
 from lib.packets import Port
 
@@ -81,3 +81,12 @@ def test_the_plugin_built_out_of_the_tree_does_the_same(daemon, wire, tmp_path):
     sluice = daemon(startup=UPLINK, configuration={"plugins": {"load": ["af_packet"]}},
                     arguments=["--plugin", plugin])
     returns_frames(sluice, wire)
+    sluice.stop()
+    # The same plugin, compiled with headers that the daemon does not have.
+    header = prefix / "include/sluice/abi_hash.h"
+    ours = re.search(r'"([0-9a-f]{12})"', header.read_text()).group(1)
+    header.write_text(header.read_text().replace(ours, "0123456789ab"))
+    run("cmake", "--build", mine / "build", timeout=300)
+    refused = run(program("sluiced"), "--graph", "--plugin", plugin, check=False)
+    assert refused.returncode == 1
+    assert "0123456789ab" in refused.stderr and ours in refused.stderr and "build it again" in refused.stderr

@@ -155,4 +155,5 @@ def test_the_dev_deb_has_headers_and_cmake_functions(debs):
     files = contents(debs["sluice-dev"])
     assert {"/usr/include/sluice/plugin.h", "/usr/include/sluice/options.proto",
             "/usr/lib/cmake/sluice/sluiceConfig.cmake"} <= files
-    assert not [path for path in files if path.startswith("/usr/bin")]
+    assert [path for path in files if path.startswith("/usr/bin/") and path != "/usr/bin/"] == [
+        "/usr/bin/sluice-new-plugin"]

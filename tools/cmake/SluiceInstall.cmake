@@ -25,7 +25,11 @@ install(SCRIPT tools/packaging/install_configuration.cmake COMPONENT sluice)
 # For authors of plugins.
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
 install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
-install(FILES ${CMAKE_BINARY_DIR}/proto/sluice/options.pb.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice COMPONENT dev)
+install(FILES ${CMAKE_BINARY_DIR}/proto/sluice/options.pb.h ${CMAKE_BINARY_DIR}/proto/sluice/abi_hash.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice COMPONENT dev)
+install(PROGRAMS tools/new-plugin DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME sluice-new-plugin COMPONENT dev)
+install(FILES plugins/macswap/macswap.h plugins/macswap/macswap_test.cc plugins/macswap/plugin.cc
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice/macswap COMPONENT dev)
 configure_package_config_file(tools/cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake
                               INSTALL_DESTINATION ${package_folder}
                               PATH_VARS CMAKE_INSTALL_INCLUDEDIR SLUICE_MODULE_DIR)

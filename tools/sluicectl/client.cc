@@ -10,9 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 #include "control/api_server.h"
 #include "local.h"
@@ -54,9 +57,9 @@ Status unreachable(const std::string& path, int error) {
     case EACCES: why = "no permission: use sudo, or join the group of the read-only socket"; break;
     default: why = std::strerror(error);
   }
-  auto unit = first_line_of("systemctl is-active sluiced.service 2>/dev/null");
-  auto log = first_line_of("journalctl -u sluiced.service -n 1 -o cat --no-pager -q 2>/dev/null");
-  return unavailable("no daemon at {}: {}; unit sluiced.service: {}; last log line: {}", path, why,
+  auto unit = first_line_of("systemctl is-active sluice.service 2>/dev/null");
+  auto log = first_line_of("journalctl -u sluice.service -n 1 -o cat --no-pager -q 2>/dev/null");
+  return unavailable("no daemon at {}: {}; unit sluice.service: {}; last log line: {}", path, why,
                      unit.empty() ? "unknown" : unit, log.empty() ? "none" : log);
 }
 
@@ -76,13 +79,16 @@ Client::Client(std::string path, std::unique_ptr<Channel> channel)
 Client::~Client() = default;
 
 StatusOr<std::unique_ptr<Client>> Client::connect(const std::string& path) {
-  std::string chosen = path.empty() ? kSocket : path;
-  int error = try_connect(chosen);
-  if (error && path.empty() && try_connect(kReadOnlySocket) == 0) {
-    chosen = kReadOnlySocket;
-    error = 0;
+  std::vector<std::string> candidates{path};
+  if (path.empty()) {
+    candidates = {kSocket, kReadOnlySocket};
+    // Where a daemon without root listens.
+    if (const char* own = std::getenv("XDG_RUNTIME_DIR")) candidates.push_back(std::string(own) + "/sluice/api.sock");
   }
-  if (error) return unreachable(chosen, error);
+  const auto found =
+      std::find_if(candidates.begin(), candidates.end(), [](const std::string& c) { return try_connect(c) == 0; });
+  if (found == candidates.end()) return unreachable(candidates.front(), try_connect(candidates.front()));
+  const std::string& chosen = *found;
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");  // else gRPC makes one of the path

@@ -62,8 +62,9 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pager ends the output, not the program
   Arguments arguments;
   CLI::App app{"Looks into a running sluiced and changes it. Without a command: an interactive shell."};
-  app.add_option("--socket,-s", arguments.settings.socket,
-                 "the daemon's socket (default /run/sluice/api.sock, else ro.sock)");
+  app.add_option(
+      "--socket,-s", arguments.settings.socket,
+      "the daemon's socket (default /run/sluice/api.sock, ro.sock there, else $XDG_RUNTIME_DIR/sluice/api.sock)");
   app.add_option("--file,-f", arguments.script, "run the commands of a file; stop at the first that is refused");
   app.add_flag("--json,-j", arguments.settings.json, "print replies as JSON");
   app.add_flag("--dry-run,-n", arguments.settings.dry_run, "say what would be done, change nothing");

@@ -116,7 +116,7 @@ TEST_F(SluicectlTest, AnUnreachableDaemonIsStatusThree) {
   EXPECT_EQ(outcome.out, "");
   EXPECT_EQ(outcome.error.find("sluicectl: no daemon at /nowhere/api.sock: there is no such socket"), 0u)
       << outcome.error;
-  EXPECT_NE(outcome.error.find("unit sluiced.service: "), std::string::npos);
+  EXPECT_NE(outcome.error.find("unit sluice.service: "), std::string::npos);
   EXPECT_NE(outcome.error.find("last log line: "), std::string::npos);
 }
 
