@@ -197,14 +197,32 @@ std::vector<IpAddress> RouteManager::neighbors_of(InterfaceIndex interface) cons
   return addresses;
 }
 
-/// Makes the host route of a neighbour what is known of it in a table: one path on each interface.
+/// Whether no interface on which the address may be is left to ask.
+bool RouteManager::asked_everywhere(std::uint32_t table, const IpAddress& address, const RouteSpec& in_vain) const {
+  const Table* in = find_table(table);
+  const auto* subnet = in ? covering(*in, address, false) : nullptr;
+  if (!subnet) return false;
+  const auto& hops = subnet->second.specs.at(*subnet->second.active).next_hops;
+  return !hops.empty() && std::all_of(hops.begin(), hops.end(), [&](const NextHop& hop) {
+    return !hop.via && (!usable(hop.interface) ||
+                        std::any_of(in_vain.next_hops.begin(), in_vain.next_hops.end(),
+                                    [&](const NextHop& silent) { return silent.interface == hop.interface; }));
+  });
+}
+
+/// Makes the host route of a neighbour what is known of it in a table: one path on each interface where it answers. One
+/// that answers nowhere gets a route too, so that packets for it are answered with unreachable and need not wait.
 void RouteManager::route_to_neighbor(std::uint32_t table, const IpAddress& address) {
   if (is_link_local6(address)) return;  // known to its link only
-  RouteSpec spec;
+  RouteSpec spec, in_vain;
   if (const auto it = neighbors_.find(address); it != neighbors_.end()) {
-    for (const InterfaceIndex interface : it->second) {
-      if (interface_tables_[interface] == table) spec.next_hops.push_back({address, interface, 1});
+    for (const auto& [interface, answers] : it->second) {
+      if (interface_tables_[interface] != table) continue;
+      (answers ? spec : in_vain).next_hops.push_back({address, interface, 1});
     }
+  }
+  if (spec.next_hops.empty() && !in_vain.next_hops.empty() && asked_everywhere(table, address, in_vain)) {
+    spec = std::move(in_vain);
   }
   if (spec.next_hops.empty()) {
     remove(table, IpPrefix::host(address), RouteSource::Neighbor);
@@ -213,13 +231,12 @@ void RouteManager::route_to_neighbor(std::uint32_t table, const IpAddress& addre
   }
 }
 
-void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) {
-  if (!interfaces_.find(interface)) return;
-  const AdjacencyPool::Key key(interface, address);
-  adjacencies_.complete(key, mac);
-  if (!neighbors_[address].insert(interface).second) return;
+void RouteManager::know_neighbor(InterfaceIndex interface, const IpAddress& address, bool answers) {
+  const auto [at, fresh] = neighbors_[address].try_emplace(interface, answers);
+  if (!fresh && at->second == answers) return;
+  at->second = answers;
   route_to_neighbor(interface_tables_[interface], address);
-  if (!is_link_local6(address)) return;
+  if (!fresh || !is_link_local6(address)) return;
   const auto index = adjacencies_.acquire(interface, address);
   if (!index) return;
   ip_.links.update([&](LinkTable& links) {
@@ -228,8 +245,16 @@ void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& 
   });
 }
 
+void RouteManager::complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) {
+  if (!interfaces_.find(interface)) return;
+  adjacencies_.complete({interface, address}, mac);
+  know_neighbor(interface, address, true);
+}
+
 void RouteManager::fail_neighbor(InterfaceIndex interface, const IpAddress& address) {
+  if (!interfaces_.find(interface)) return;
   adjacencies_.fail({interface, address});
+  know_neighbor(interface, address, false);
 }
 
 void RouteManager::forget_neighbor(InterfaceIndex interface, const IpAddress& address) {

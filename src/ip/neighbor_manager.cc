@@ -44,13 +44,36 @@ void NeighborManager::wanted(const NeighborWanted& message) {
   const Key key(message.interface, message.address);
   if (neighbors_.contains(key)) return;  // it is being asked for, or has just answered
   if (!interfaces_.find(message.interface)) return;
-  if (neighbors_.size() >= options_.max_entries) {
-    ++counters_.table_full;
-    return;
-  }
+  if (!make_room()) return;
   Neighbor& neighbor = neighbors_[key];
   neighbor.heard = now_;
+  neighbor.order = next_order_++;
+  unresolved_[neighbor.order] = key;
   ask(key, neighbor, false);
+}
+
+// RFC 6583 section 6: who scans a subnet fills the table with addresses where nobody is. Those that have not answered
+// make room, the oldest first, so that a host that is there is still asked, and answers in time.
+bool NeighborManager::make_room() {
+  if (neighbors_.size() < options_.max_entries) return true;
+  if (unresolved_.empty()) {
+    ++counters_.table_full;
+    return false;
+  }
+  ++counters_.evicted;
+  erase(neighbors_.find(unresolved_.begin()->second));
+  return true;
+}
+
+NeighborManager::Iterator NeighborManager::erase(Iterator gone) {
+  resolved(gone->second);
+  routes_.forget_neighbor(gone->first.first, gone->first.second);
+  return neighbors_.erase(gone);
+}
+
+void NeighborManager::resolved(Neighbor& neighbor) {
+  unresolved_.erase(neighbor.order);
+  neighbor.order = 0;
 }
 
 void NeighborManager::seen(const NeighborSeen& message) {
@@ -60,10 +83,7 @@ void NeighborManager::seen(const NeighborSeen& message) {
   if (it == neighbors_.end()) {
     // RFC 826 and RFC 4861 section 7.2.3: who asks for us will be talked to.
     if (!message.asked_us || !message.has_mac || !on_link(message.interface, message.address)) return;
-    if (neighbors_.size() >= options_.max_entries) {
-      ++counters_.table_full;
-      return;
-    }
+    if (!make_room()) return;
     it = neighbors_.emplace(key, Neighbor{}).first;
     return reached(key, it->second, message.mac);
   }
@@ -88,6 +108,7 @@ void NeighborManager::seen(const NeighborSeen& message) {
 void NeighborManager::reached(const Key& key, Neighbor& neighbor, const MacAddress& mac) {
   const bool waiting = neighbor.state == NeighborState::Incomplete || neighbor.state == NeighborState::Failed;
   const bool changed = waiting || neighbor.mac != mac;
+  resolved(neighbor);
   neighbor.state = NeighborState::Reachable;
   neighbor.mac = mac;
   neighbor.heard = now_;
@@ -123,7 +144,7 @@ void NeighborManager::tick(Ms now) {
   for (auto it = neighbors_.begin(); it != neighbors_.end();) {
     Neighbor& neighbor = it->second;
     const bool due = neighbor.state != NeighborState::Permanent && now_ >= neighbor.deadline;
-    it = !due || expire(it->first, neighbor) ? std::next(it) : neighbors_.erase(it);
+    it = !due || expire(it->first, neighbor) ? std::next(it) : erase(it);
   }
 }
 
@@ -149,10 +170,8 @@ bool NeighborManager::expire(const Key& key, Neighbor& neighbor) {
         ask(key, neighbor, true);
         return true;
       }
-      // The next packet asks for it anew.
-      routes_.forget_neighbor(key.first, key.second);
-      return false;
-    case NeighborState::Failed: routes_.forget_neighbor(key.first, key.second); return false;
+      return false;  // the next packet asks for it anew
+    case NeighborState::Failed: return false;
     case NeighborState::Permanent: return true;
   }
   return true;
@@ -171,8 +190,9 @@ StatusOr<bool> NeighborManager::would_add_permanent(InterfaceIndex interface, co
   const Key key(interface, address);
   const auto it = neighbors_.find(key);
   if (it != neighbors_.end() && it->second.state == NeighborState::Permanent && it->second.mac == mac) return false;
-  if (it == neighbors_.end() && neighbors_.size() >= options_.max_entries) {
-    return exhausted("neighbor {}: the table holds {} entries, the most", address.to_string(), options_.max_entries);
+  if (it == neighbors_.end() && neighbors_.size() >= options_.max_entries && unresolved_.empty()) {
+    return exhausted("neighbor {}: the table holds {} entries, the most; delete one first", address.to_string(),
+                     options_.max_entries);
   }
   return true;
 }
@@ -181,7 +201,9 @@ StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const Ip
                                               const MacAddress& mac) {
   const auto would = would_add_permanent(interface, address, mac);
   if (!would.ok() || !*would) return would;
+  if (!knows(interface, address)) (void)make_room();
   Neighbor& neighbor = neighbors_[{interface, address}];
+  resolved(neighbor);
   neighbor.state = NeighborState::Permanent;
   neighbor.mac = mac;
   neighbor.heard = now_;
@@ -191,16 +213,16 @@ StatusOr<bool> NeighborManager::add_permanent(InterfaceIndex interface, const Ip
 }
 
 bool NeighborManager::remove(InterfaceIndex interface, const IpAddress& address) {
-  if (neighbors_.erase({interface, address}) == 0) return false;
-  routes_.forget_neighbor(interface, address);
+  const auto it = neighbors_.find({interface, address});
+  if (it == neighbors_.end()) return false;
+  erase(it);
   return true;
 }
 
 void NeighborManager::interface_gone(InterfaceIndex interface) {
   for (auto it = neighbors_.lower_bound({interface, IpAddress{}}); it != neighbors_.end();) {
     if (it->first.first != interface) break;
-    routes_.forget_neighbor(interface, it->first.second);
-    it = neighbors_.erase(it);
+    it = erase(it);
   }
   if (state_.punt.get().interface == interface) state_.punt.publish(std::make_unique<const PuntTarget>());
 }

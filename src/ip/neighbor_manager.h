@@ -46,7 +46,7 @@ class NeighborManager {
     Ms failed{5000};        // how long a silent neighbour is not asked again
   };
   struct Counters {
-    std::uint64_t table_full = 0, solicits = 0, failed = 0, moved = 0;
+    std::uint64_t table_full = 0, evicted = 0, solicits = 0, failed = 0, moved = 0;
   };
   /// Sends a frame by an interface.
   using Send = std::function<void(InterfaceIndex, const FrameBytes&)>;
@@ -86,9 +86,15 @@ class NeighborManager {
     Ms heard{0};     // or asked for first
     Ms deadline{0};  // when tick() has something to do
     unsigned asked = 0;
+    std::uint64_t order = 0;  // in unresolved_; 0: it is not there
   };
+  using Iterator = std::map<Key, Neighbor>::iterator;
   bool on_link(InterfaceIndex interface, const IpAddress& address) const;
   void learn_host(const NeighborSeen& message);
+  /// False: the table is full of neighbours that answer.
+  bool make_room();
+  Iterator erase(Iterator gone);
+  void resolved(Neighbor& neighbor);
   void reached(const Key& key, Neighbor& neighbor, const MacAddress& mac);
   /// False: the interface cannot send now.
   void ask(const Key& key, Neighbor& neighbor, bool directly);
@@ -102,6 +108,8 @@ class NeighborManager {
   std::function<void()> released_;
   const Options options_;
   std::map<Key, Neighbor> neighbors_;
+  std::map<std::uint64_t, Key> unresolved_;  // Incomplete and Failed, in the order in which they were asked for
+  std::uint64_t next_order_ = 1;
   Counters counters_;
   Ms now_{0};
 };

@@ -152,10 +152,35 @@ TEST_F(NeighborManagerTest, LearnsWhoAsksForThisNodeOnlyInItsOwnSubnets) {
   EXPECT_EQ(neighbors.list()[0].address, IpAddress(ip4("10.0.0.9")));
 }
 
-TEST_F(NeighborManagerTest, IsBoundedAndCountsWhatItRefuses) {
+TEST_F(NeighborManagerTest, AScanOfTheSubnetDoesNotKeepAHostThatIsThereFromBeingAsked) {
   for (unsigned i = 10; i < 20; ++i) neighbors.wanted({eth, Ip4Address(0x0a000000u + i)});
   EXPECT_EQ(neighbors.list().size(), 4u);
+  EXPECT_EQ(neighbors.counters().evicted, 6u);
+  pass(3200);
+  EXPECT_EQ(meets("10.0.0.19").kind, ForwardingKind::Unreachable);
+  sent.clear();
+  neighbors.wanted({eth, peer});
+  ASSERT_EQ(sent.size(), 1u);
+  answer(peer, "02::aa");
+  EXPECT_EQ(meets("10.0.0.16").kind, ForwardingKind::Connected) << "the oldest made room";
+  for (unsigned i = 30; i < 60; ++i) neighbors.wanted({eth, Ip4Address(0x0a000000u + i)});
+  EXPECT_EQ(neighbors.list().size(), 4u);
+  EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Adjacency) << "one that answered stays";
+  EXPECT_EQ(neighbors.counters().table_full, 0u);
+  pass(10000);
+  EXPECT_EQ(neighbors.list().size(), 1u);
+  EXPECT_EQ(meets("10.0.0.19").kind, ForwardingKind::Connected);
+}
+
+TEST_F(NeighborManagerTest, IsBoundedAndCountsWhatItRefuses) {
+  for (unsigned i = 10; i < 20; ++i) {
+    neighbors.wanted({eth, Ip4Address(0x0a000000u + i)});
+    answer(Ip4Address(0x0a000000u + i), "02::aa");
+  }
+  EXPECT_EQ(neighbors.list().size(), 4u);
   EXPECT_EQ(neighbors.counters().table_full, 6u);
+  EXPECT_EQ(text(neighbors.add_permanent(eth, peer, mac("02::aa")).status()),
+            "neighbor 10.0.0.2: the table holds 4 entries, the most; delete one first");
 }
 
 TEST_F(NeighborManagerTest, PermanentEntriesStayAndAreNotOverridden) {

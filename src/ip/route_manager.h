@@ -106,7 +106,9 @@ class RouteManager final : public Routes {
   void forget_interface(const InterfaceEntry& entry);
   void move_to_table(const InterfaceEntry& entry);
   void update_link(const InterfaceEntry& entry, bool gone);
+  void know_neighbor(InterfaceIndex interface, const IpAddress& address, bool answers);
   void route_to_neighbor(std::uint32_t table, const IpAddress& address);
+  bool asked_everywhere(std::uint32_t table, const IpAddress& address, const RouteSpec& in_vain) const;
   std::vector<IpAddress> neighbors_of(InterfaceIndex interface) const;
   ForwardingIndex direct(InterfaceIndex interface) const;
 
@@ -117,8 +119,8 @@ class RouteManager final : public Routes {
   std::map<std::uint32_t, std::unique_ptr<Table>> tables_;
   /// Prefixes whose specs name an interface.
   std::map<InterfaceIndex, std::set<std::pair<std::uint32_t, IpPrefix>>> by_interface_;
-  /// Those that are known, and on which interfaces: the same subnet may be on several.
-  std::map<IpAddress, std::set<InterfaceIndex>> neighbors_;
+  /// Those that were asked for, on which interfaces (the same subnet may be on several), and whether they answer.
+  std::map<IpAddress, std::map<InterfaceIndex, bool>> neighbors_;
   std::map<InterfaceIndex, std::uint32_t> interface_tables_;
   /// What a destination on the link itself leads to.
   std::map<InterfaceIndex, ForwardingIndex> directs_;

@@ -41,6 +41,11 @@ struct RouteManagerTest : ::testing::Test {
     return a.is_ip6() ? tables.ip6.find(TableIndex{0})->lookup(a.ip6())
                       : tables.ip4.find(TableIndex{0})->lookup(a.ip4());
   }
+  std::vector<ForwardingKind> paths_kinds(const char* address) {
+    std::vector<ForwardingKind> kinds;
+    for (const auto& path : routes.paths(index_of(address))) kinds.push_back(path.kind);
+    return kinds;
+  }
   std::string words(const char* address) { return routes.describe(index_of(address)); }
 };
 
@@ -269,6 +274,33 @@ TEST_F(RouteManagerTest, ANeighbourOnTwoInterfacesOfOneSubnetIsReachedByWhatIsLe
   }
   routes.forget_neighbor(eth0, ip("10.0.0.2"));
   EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Group) << "both interfaces are asked again";
+}
+
+TEST_F(RouteManagerTest, ASilentHostIsUnreachableOnceEveryInterfaceOfItsSubnetHasAsked) {
+  routes.fail_neighbor(eth0, ip("10.0.0.9"));
+  routes.fail_neighbor(eth0, ip("2001:db8::9"));
+  routes.fail_neighbor(eth0, ip("fe80::9"));
+  EXPECT_EQ(words("10.0.0.9"), "unreachable");
+  EXPECT_EQ(words("2001:db8::9"), "unreachable");
+  EXPECT_EQ(routes.describe(tables.links.get().find(eth0, ip("fe80::9").ip6())), "unreachable");
+  for (const char* silent : {"10.0.0.9", "2001:db8::9", "fe80::9"}) routes.forget_neighbor(eth0, ip(silent));
+  EXPECT_EQ(words("10.0.0.9"), "connected eth0");
+  EXPECT_EQ(words("2001:db8::9"), "connected eth0");
+  EXPECT_EQ(routes.describe(tables.links.get().find(eth0, ip("fe80::9").ip6())), "connected eth0");
+
+  give(eth1, "10.0.0.3", 24);
+  routes.fail_neighbor(eth0, ip("10.0.0.9"));
+  EXPECT_EQ(meets("10.0.0.9").kind, ForwardingKind::Group) << "it may be on the other interface";
+  routes.fail_neighbor(eth1, ip("10.0.0.9"));
+  EXPECT_EQ(paths_kinds("10.0.0.9"), std::vector<ForwardingKind>(2, ForwardingKind::Unreachable));
+  routes.complete_neighbor(eth1, ip("10.0.0.9"), *MacAddress::parse("02::aa"));
+  EXPECT_EQ(words("10.0.0.9"), "via 10.0.0.9 eth1");
+}
+
+TEST_F(RouteManagerTest, ASilentGatewayBeyondTheSubnetsKeepsTheRouteThatCoversIt) {
+  ASSERT_TRUE(routes.add(0, prefix("0.0.0.0/0"), RouteSource::Static, via({"10.1.0.2"})).ok());
+  routes.fail_neighbor(eth0, ip("192.0.2.1"));
+  EXPECT_EQ(words("192.0.2.1"), "via 10.1.0.2 eth1 (resolving)");
 }
 
 TEST_F(RouteManagerTest, RefusesWhatMakesNoSenseAndChangesNothing) {
