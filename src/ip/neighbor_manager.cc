@@ -24,8 +24,9 @@ NeighborManager::NeighborManager(IpState& state, Routes& routes, Interfaces& int
       send_(std::move(send)),
       released_(std::move(released)),
       options_(options) {
-  interfaces_.listen([this](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress*) {
+  interfaces_.listen([this](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress* address) {
     if (event == Interfaces::Event::Deleted) interface_gone(entry.index);
+    if (event == Interfaces::Event::AddressRemoved) address_gone(entry.index, *address);
   });
 }
 
@@ -225,6 +226,17 @@ void NeighborManager::interface_gone(InterfaceIndex interface) {
     it = erase(it);
   }
   if (state_.punt.get().interface == interface) state_.punt.publish(std::make_unique<const PuntTarget>());
+}
+
+// One that a static route names as its gateway is asked for again by the next packet.
+void NeighborManager::address_gone(InterfaceIndex interface, const InterfaceAddress& address) {
+  const IpPrefix subnet = IpPrefix::of(address.address, address.length);
+  for (auto it = neighbors_.lower_bound({interface, IpAddress{}}); it != neighbors_.end();) {
+    if (it->first.first != interface) break;
+    const bool stays = it->second.state == NeighborState::Permanent || !subnet.contains(it->first.second) ||
+                       on_link(interface, it->first.second);
+    it = stays ? std::next(it) : erase(it);
+  }
 }
 
 // The other end of a host tap is whoever speaks there.

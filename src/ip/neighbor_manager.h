@@ -73,6 +73,8 @@ class NeighborManager {
   /// Forgets one, whatever its state. False: there is none.
   bool remove(InterfaceIndex interface, const IpAddress& address);
   void interface_gone(InterfaceIndex interface);
+  /// Forgets those that were on the link because of this address only.
+  void address_gone(InterfaceIndex interface, const InterfaceAddress& address);
 
   /// In the order of interface and address.
   std::vector<NeighborEntry> list() const;

@@ -213,6 +213,19 @@ TEST_F(NeighborManagerTest, ForgetsTheNeighboursOfADeletedInterface) {
   EXPECT_TRUE(neighbors.list().empty());
 }
 
+TEST_F(NeighborManagerTest, AnAddressThatGoesTakesTheNeighboursOfItsSubnetAlong) {
+  neighbors.wanted({eth, peer});
+  answer(peer, "02::aa");
+  ASSERT_TRUE(neighbors.add_permanent(eth, ip4("10.0.0.9"), mac("02::bb")).ok());
+  (void)interfaces.add_address(eth, {ip4("10.0.0.5"), 25});
+  (void)interfaces.remove_address(eth, {ip4("10.0.0.1"), 24});
+  EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Adjacency) << "it is in the other subnet too";
+  (void)interfaces.remove_address(eth, {ip4("10.0.0.5"), 25});
+  EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::NoRoute);
+  EXPECT_EQ(meets("10.0.0.9").kind, ForwardingKind::Adjacency) << "set by the operator";
+  EXPECT_EQ(neighbors.list().size(), 1u);
+}
+
 TEST_F(NeighborManagerTest, LearnsTheHostsMacFromWhatItSaysOnThePuntInterface) {
   state.punt.update([&](PuntTarget& t) { t.interface = eth; });
   neighbors.seen({eth, ip4("10.0.0.9"), mac("02::9"), false, true, true, true});
