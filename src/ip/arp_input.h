@@ -82,9 +82,10 @@ struct ArpInput : NeighborListener {
     const bool for_us = target && !target->tentative;
     if (!probe) {
       const bool reply = operation == ArpHeader::kReply;
+      // Where the interface has no address, the question went out in the name of another one's.
+      const bool answers = reply && arp->target_mac == in->mac;
       report(worker, ip.neighbor_seen,
-             NeighborSeen{packet.rx_interface, arp->sender, arp->sender_mac, reply && for_us, true, for_us && !reply,
-                          true});
+             NeighborSeen{packet.rx_interface, arp->sender, arp->sender_mac, answers, true, for_us && !reply, true});
     }
     if (operation == ArpHeader::kRequest && for_us) return answer(packet, *arp, *in, worker);
     if (operation == ArpHeader::kRequest && arp->sender != arp->target) return Drop::OtherTarget;

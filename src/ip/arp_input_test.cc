@@ -76,11 +76,15 @@ TEST_F(ArpInputTest, HearsRepliesAndAnnouncements) {
   reply.operation = be16(ArpHeader::kReply);
   EXPECT_EQ(fate(reply), held());
   EXPECT_EQ(fate(request("10.0.0.9", "10.0.0.9")), held());
+  reply.target_mac = mac("02::1");
+  reply.target = ip4("192.0.2.1");  // another interface's, in whose name this one asked
+  EXPECT_EQ(fate(reply), held());
   const auto heard = messages();
-  ASSERT_EQ(heard.size(), 2u);
-  EXPECT_TRUE(heard[0].as<NeighborSeen>().solicited);
+  ASSERT_EQ(heard.size(), 3u);
+  EXPECT_FALSE(heard[0].as<NeighborSeen>().solicited) << "to nobody's MAC address";
   EXPECT_FALSE(heard[1].as<NeighborSeen>().solicited);
-  EXPECT_EQ(node.events(ArpInput::Count::Heard), 2u);
+  EXPECT_TRUE(heard[2].as<NeighborSeen>().solicited);
+  EXPECT_EQ(node.events(ArpInput::Count::Heard), 3u);
 }
 
 TEST_F(ArpInputTest, ReportsAConflictOverItsAddress) {

@@ -86,38 +86,52 @@ void NeighborManager::seen(const NeighborSeen& message) {
     if (!message.asked_us || !message.has_mac || !on_link(message.interface, message.address)) return;
     if (!make_room()) return;
     it = neighbors_.emplace(key, Neighbor{}).first;
-    return reached(key, it->second, message.mac);
+    return take(key, it->second, message.mac, message.solicited);
   }
   Neighbor& neighbor = it->second;
   if (neighbor.state == NeighborState::Permanent) return;
   if (!message.has_mac && neighbor.mac.is_zero()) return;
   const MacAddress mac = message.has_mac ? message.mac : neighbor.mac;
   const bool known = neighbor.state == NeighborState::Reachable || neighbor.state == NeighborState::Probe;
-  if (known && mac != neighbor.mac) {
-    // RFC 4861 section 7.2.5: without the override flag a different address only makes us ask.
-    if (!message.overrides) {
-      neighbor.state = NeighborState::Probe;
-      neighbor.asked = 0;
-      ask(key, neighbor, true);
-      return;
-    }
-    ++counters_.moved;
+  const bool moved = known && mac != neighbor.mac;
+  // RFC 4861 section 7.2.5: without the override flag a different address only makes us ask, and only once.
+  if (moved && !message.overrides) {
+    if (neighbor.state == NeighborState::Reachable) probe(key, neighbor);
+    return;
   }
-  reached(key, neighbor, mac);
+  if (moved) ++counters_.moved;
+  // What it says unasked does not show that it hears us.
+  if (known && !moved && !message.solicited) return;
+  take(key, neighbor, mac, message.solicited);
 }
 
-void NeighborManager::reached(const Key& key, Neighbor& neighbor, const MacAddress& mac) {
-  const bool waiting = neighbor.state == NeighborState::Incomplete || neighbor.state == NeighborState::Failed;
-  const bool changed = waiting || neighbor.mac != mac;
+void NeighborManager::take(const Key& key, Neighbor& neighbor, const MacAddress& mac, bool solicited) {
+  const bool known = neighbor.state == NeighborState::Reachable || neighbor.state == NeighborState::Probe;
+  const bool changed = !known || neighbor.mac != mac;
   resolved(neighbor);
-  neighbor.state = NeighborState::Reachable;
   neighbor.mac = mac;
-  neighbor.heard = now_;
-  neighbor.asked = 0;
-  neighbor.deadline = now_ + options_.reachable;
+  if (solicited) {
+    neighbor.state = NeighborState::Reachable;
+    neighbor.heard = now_;
+    neighbor.deadline = now_ + options_.reachable;
+  } else if (!known) {
+    // RFC 4861 section 7.2.3 (STALE) and 7.3.3 (DELAY).
+    neighbor.state = NeighborState::Probe;
+    neighbor.heard = now_;
+    neighbor.asked = 0;
+    neighbor.deadline = now_ + options_.delay;
+  } else if (neighbor.state == NeighborState::Reachable) {
+    probe(key, neighbor);
+  }
   if (!changed) return;
   routes_.complete_neighbor(key.first, key.second, mac);
   released_();
+}
+
+void NeighborManager::probe(const Key& key, Neighbor& neighbor) {
+  neighbor.state = NeighborState::Probe;
+  neighbor.asked = 0;
+  ask(key, neighbor, true);
 }
 
 void NeighborManager::ask(const Key& key, Neighbor& neighbor, bool directly) {
@@ -162,10 +176,7 @@ bool NeighborManager::expire(const Key& key, Neighbor& neighbor) {
       routes_.fail_neighbor(key.first, key.second);
       released_();
       return true;
-    case NeighborState::Reachable:
-      neighbor.state = NeighborState::Probe;
-      neighbor.asked = 0;
-      [[fallthrough]];
+    case NeighborState::Reachable: probe(key, neighbor); return true;
     case NeighborState::Probe:
       if (neighbor.asked < options_.solicits) {
         ask(key, neighbor, true);

@@ -20,8 +20,8 @@ namespace sluice {
 
 enum class NeighborState : std::uint8_t {
   Incomplete,  ///< asked for, packets wait
-  Reachable,   ///< heard lately
-  Probe,       ///< not heard for a while: asked directly
+  Reachable,   ///< has answered lately
+  Probe,       ///< used, but not known to be there: asked directly
   Failed,      ///< nobody answered; packets are answered with unreachable for a while
   Permanent,   ///< set by the operator
 };
@@ -43,6 +43,7 @@ class NeighborManager {
     Ms retransmit{1000};    // RFC 4861 section 10: RetransTimer
     unsigned solicits = 3;  // MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT
     Ms reachable{30000};    // REACHABLE_TIME
+    Ms delay{5000};         // DELAY_FIRST_PROBE_TIME
     Ms failed{5000};        // how long a silent neighbour is not asked again
   };
   struct Counters {
@@ -97,8 +98,8 @@ class NeighborManager {
   bool make_room();
   Iterator erase(Iterator gone);
   void resolved(Neighbor& neighbor);
-  void reached(const Key& key, Neighbor& neighbor, const MacAddress& mac);
-  /// False: the interface cannot send now.
+  void take(const Key& key, Neighbor& neighbor, const MacAddress& mac, bool solicited);
+  void probe(const Key& key, Neighbor& neighbor);
   void ask(const Key& key, Neighbor& neighbor, bool directly);
   /// False: the entry is to be erased.
   bool expire(const Key& key, Neighbor& neighbor);

@@ -118,6 +118,53 @@ TEST_F(NeighborManagerTest, ANeighbourThatMovesIsRewritten) {
   EXPECT_EQ(neighbors.counters().moved, 1u);
 }
 
+TEST_F(NeighborManagerTest, OnlyAnAnswerShowsThatANeighbourIsReachable) {
+  neighbors.wanted({eth, peer});
+  answer(peer, "02::aa");
+  for (int i = 0; i < 30; ++i) {
+    pass(1000);
+    answer(peer, "02::aa", false);
+  }
+  EXPECT_EQ(state_of(), NeighborState::Probe);
+  sent.clear();
+  for (int i = 0; i < 3; ++i) {
+    pass(1000);
+    answer(peer, "02::aa", false);
+    answer(peer, "02::bb", false, false);
+  }
+  EXPECT_EQ(sent.size(), 2u);
+  EXPECT_TRUE(neighbors.list().empty()) << "three questions without an answer";
+}
+
+TEST_F(NeighborManagerTest, ANeighbourThatMovesUnaskedIsUsedAndAskedDirectly) {
+  neighbors.wanted({eth, peer});
+  answer(peer, "02::aa");
+  sent.clear();
+  answer(peer, "02::bb", false);
+  EXPECT_EQ(meets("10.0.0.2").rewrite[5], 0xbb);
+  EXPECT_EQ(state_of(), NeighborState::Probe);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(as<EthernetHeader>(sent[0].second).destination, mac("02::bb"));
+  for (const char* other : {"02::cc", "02::dd", "02::ee"}) {
+    pass(1000);
+    answer(peer, other, false);
+  }
+  EXPECT_TRUE(neighbors.list().empty()) << "who keeps moving does not gain time";
+}
+
+TEST_F(NeighborManagerTest, WhoAsksForThisNodeIsUsedAtOnceAndAskedAfterFiveSeconds) {
+  neighbors.seen({eth, peer, mac("02::9"), false, true, true, true});
+  EXPECT_EQ(state_of(), NeighborState::Probe);
+  EXPECT_EQ(meets("10.0.0.2").kind, ForwardingKind::Adjacency);
+  pass(4900);
+  EXPECT_TRUE(sent.empty());
+  pass(100);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(as<EthernetHeader>(sent[0].second).destination, mac("02::9"));
+  answer(peer, "02::9");
+  EXPECT_EQ(state_of(), NeighborState::Reachable);
+}
+
 TEST_F(NeighborManagerTest, WithoutTheOverrideFlagADifferentMacOnlyMakesItAsk) {
   neighbors.wanted({eth, peer6});
   answer(peer6, "02::aa");
