@@ -99,9 +99,12 @@ TEST_F(EthernetInputTest, GivesTaggedFramesToTheirSubinterface) {
 TEST_F(EthernetInputTest, DropsUnknownVlansAndThoseThatAreDown) {
   const Bytes unknown = frame(kEthertypeVlan, tag(101, kEthertypeIp4) + payload(20));
   const Bytes lone_service_tag = frame(kEthertypeQinQ, tag(100, kEthertypeIp4) + payload(20));
+  const Bytes priority_in_service_tag =
+      frame(kEthertypeQinQ, tag(100, kEthertypeVlan) + tag(0xe000, kEthertypeIp4) + payload(20));
   const Bytes known = frame(kEthertypeVlan, tag(100, kEthertypeIp4) + payload(20));
   EXPECT_EQ(node.run({unknown})[0], verdict(Drop::UnknownVlan));
   EXPECT_EQ(node.run({lone_service_tag})[0], verdict(Drop::UnknownVlan));
+  EXPECT_EQ(node.run({priority_in_service_tag})[0], verdict(Drop::UnknownVlan));
   EXPECT_EQ(node.run({frame(kEthertypeIp4), known})[1], verdict(Drop::UnknownVlan)) << "another interface has none";
   down(vlan);
   EXPECT_EQ(node.run({known})[0], verdict(Drop::VlanDown));

@@ -104,10 +104,9 @@ struct EthernetInput {
       result.type = tag->type.host();
       result.inner = tag->tci.host() & 0xfff;
       packet.pull(sizeof(VlanTag));
-    } else if (outer_type == kEthertypeQinQ && result.outer != 0) {
-      // A lone service tag is no 802.1Q VLAN of the same number: no subinterface has it.
-      result.inner = 0xfff;
     }
+    // A service tag with no VLAN inside is no 802.1Q VLAN of the same number: no subinterface has it.
+    if (outer_type == kEthertypeQinQ && result.outer != 0 && result.inner == 0) result.inner = 0xfff;
     if (trace) {
       trace->outer_vlan = result.outer;
       trace->inner_vlan = result.inner;
