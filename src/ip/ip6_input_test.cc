@@ -44,6 +44,7 @@ TEST(Ip6Input, DropsOtherVersionsAndLengthsBeyondThePacket) {
 TEST(Ip6Input, DropsMartians) {
   EXPECT_EQ(fate(packet("ff02::1")), verdict(Drop::MartianSource));
   EXPECT_EQ(fate(packet("::1")), verdict(Drop::MartianSource));
+  EXPECT_EQ(fate(packet("::")), verdict(Drop::MartianSource));
   EXPECT_EQ(fate(packet("fd00::1", "::")), verdict(Drop::MartianDestination));
   EXPECT_EQ(fate(packet("fd00::1", "::1")), verdict(Drop::MartianDestination));
   EXPECT_EQ(fate(packet("fd00::1", "ff01::1")), verdict(Drop::MartianDestination));
@@ -51,6 +52,7 @@ TEST(Ip6Input, DropsMartians) {
 
 TEST(Ip6Input, GivesLinkScopeMulticastToThisNodeAndDropsWiderOnes) {
   EXPECT_EQ(fate(packet("fe80::1", "ff02::1")), verdict(Next::Ip6Local));
+  EXPECT_EQ(fate(packet("::", "ff02::1:ff00:1")), verdict(Next::Ip6Local)) << "duplicate address detection";
   EXPECT_EQ(fate(packet("fd00::1", "ff05::1")), verdict(Drop::Multicast));
 }
 

@@ -85,6 +85,7 @@ REFUSED = {
     "version 7": spoilt(GOOD6, 0, 0x70),
     "payload beyond the packet": IPv6(**IP6, plen=500) / UDP(sport=1, dport=2),
     "IPv6 multicast source": IPv6(src="ff02::1", dst=BEYOND6) / UDP(sport=1, dport=2),
+    "IPv6 zero source": IPv6(src="::", dst=BEYOND6) / UDP(sport=1, dport=2),
     "IPv6 loopback source": IPv6(src="::1", dst=BEYOND6) / UDP(sport=1, dport=2),
     "IPv6 loopback destination": IPv6(src=LEFT6, dst="::1") / UDP(sport=1, dport=2),
 }

@@ -44,7 +44,7 @@ struct Ip6Input {
       case Drop::BadVersion: return "the version field is not 6";
       case Drop::BadPayloadLength: return "the payload length goes beyond the packet";
       case Drop::Jumbo: return "jumbograms are refused";
-      case Drop::MartianSource: return "the source address may not be one: multicast or loopback";
+      case Drop::MartianSource: return "the source address may not be one: multicast, loopback or unspecified";
       case Drop::MartianDestination: return "the destination address may not be one: unspecified or loopback";
       case Drop::LinkBroadcast: return "a unicast packet came in a link-layer multicast frame";
       case Drop::Multicast: return "multicast beyond the link is not forwarded";
@@ -63,7 +63,11 @@ struct Ip6Input {
     if (std::to_integer<unsigned>(packet.data[0]) >> 4 != 6) return Drop::BadVersion;
     const std::uint32_t total = sizeof(Ip6Header) + ip->payload_length.host();
     if (total > packet.chain_length) return Drop::BadPayloadLength;
-    if (ip->source.is_multicast() || ip->source.is_loopback()) return Drop::MartianSource;
+    // RFC 4291 section 2.5.2: without a source address one speaks to the link only, to find out whether it is free.
+    if (ip->source.is_multicast() || ip->source.is_loopback() ||
+        (ip->source.is_unspecified() && !ip->destination.is_multicast())) {
+      return Drop::MartianSource;
+    }
     const InterfaceState* in = worker.interface(packet.rx_interface);
     if (!in) return Drop::NoInterface;
     packet.l3_offset = packet.offset();
