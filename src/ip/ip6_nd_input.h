@@ -20,12 +20,14 @@ struct Ip6NdInput : NeighborListener {
   enum class Drop : std::uint8_t {
     NoLinkLayer,
     ForeignHopLimit,
+    Fragmented,
     BadCode,
     Truncated,
     MulticastTarget,
     BadOption,
     BadProbe,
     BadAdvertisement,
+    OwnFrame,
     AddressConflict,
     OtherTarget,
   };
@@ -43,12 +45,14 @@ struct Ip6NdInput : NeighborListener {
     switch (reason) {
       case Drop::NoLinkLayer: return "neighbour discovery on an interface without a link layer";
       case Drop::ForeignHopLimit: return "the hop limit is not 255: it came from beyond the link";
+      case Drop::Fragmented: return "neighbour discovery in fragments";
       case Drop::BadCode: return "the ICMPv6 code is not 0";
       case Drop::Truncated: return "fewer than the 24 bytes of the message";
       case Drop::MulticastTarget: return "the target is a multicast address";
       case Drop::BadOption: return "an option's length is zero or goes beyond the message";
       case Drop::BadProbe: return "a probe without source must go to the solicited-node address and name no MAC";
       case Drop::BadAdvertisement: return "a solicited advertisement to a multicast address";
+      case Drop::OwnFrame: return "this node's own frame came back";
       case Drop::AddressConflict: return "another station uses an address of this interface, or wants to";
       case Drop::OtherTarget: return "a solicitation for another station's address";
     }
@@ -68,6 +72,7 @@ struct Ip6NdInput : NeighborListener {
     const InterfaceState* in = worker.interface(packet.rx_interface);
     if (!in || in->link != LinkLayer::Ethernet) return Drop::NoLinkLayer;
     if (header.hop_limit != 255) return Drop::ForeignHopLimit;
+    if (packet.has(kReassembled)) return Drop::Fragmented;  // RFC 6980 section 5
     if (message.code != 0) return Drop::BadCode;
     if (message.target.is_multicast()) return Drop::MulticastTarget;
     const bool solicitation = message.type == kIcmp6NeighborSolicitation;
@@ -80,7 +85,7 @@ struct Ip6NdInput : NeighborListener {
       return Drop::BadOption;
     }
     return solicitation ? solicited(packet, header, message, mac, *in, worker)
-                        : advertised(packet, header, message, mac, worker);
+                        : advertised(packet, header, message, mac, *in, worker);
   }
 
  private:
@@ -108,10 +113,11 @@ struct Ip6NdInput : NeighborListener {
   }
 
   Verdict advertised(Packet& packet, const Ip6Header& header, const NeighborMessage& message,
-                     const std::optional<MacAddress>& mac, Worker& worker) noexcept {
+                     const std::optional<MacAddress>& mac, const InterfaceState& in, Worker& worker) noexcept {
     const std::uint32_t flags = message.flags.host();
     if (header.destination.is_multicast() && (flags & kSolicited)) return Drop::BadAdvertisement;
     if (ip.addresses.read(worker).find(packet.rx_interface, message.target)) {
+      if (mac == in.mac) return Drop::OwnFrame;
       report(worker, ip.address_conflict,
              AddressConflict{packet.rx_interface, message.target, mac.value_or(MacAddress{})});
       return Drop::AddressConflict;

@@ -86,6 +86,26 @@ TEST_F(NdInputTest, ReportsWhoUsesOrWantsItsAddress) {
   EXPECT_EQ(conflicts, 2);
 }
 
+TEST_F(NdInputTest, DoesNotTakeItsOwnAdvertisementForAnotherStations) {
+  node.world.interfaces.update([](InterfaceTable& t) {
+    for (auto& s : t.slots) s.mac = mac("02::1");
+  });
+  EXPECT_EQ(fate(advertisement(1u << 29, "2001:db8::1") + option(2, "02::1"), "2001:db8::1", "ff02::1"),
+            verdict(Drop::OwnFrame));
+  ControlMessage message;
+  EXPECT_FALSE(node.world.worker().messages().pop(message));
+}
+
+TEST_F(NdInputTest, TakesNoFragments) {
+  const auto as_it_came = node.prepare;
+  node.prepare = [&](Packet& packet) {
+    as_it_came(packet);
+    packet.flags |= kReassembled;
+  };
+  EXPECT_EQ(fate(solicitation() + option(1)), verdict(Drop::Fragmented));
+  EXPECT_EQ(fate(advertisement(0x60000000) + option(2)), verdict(Drop::Fragmented));
+}
+
 TEST_F(NdInputTest, HasNoBusinessOnATun) {
   node.world.interfaces.update([](InterfaceTable& t) { t.slots[0].link = LinkLayer::Ip; });
   EXPECT_EQ(fate(solicitation()), verdict(Drop::NoLinkLayer));
