@@ -13,8 +13,8 @@ template <class Rules>
 struct AwaitNeighbor : Rules {
   using typename Rules::Address;
   using typename Rules::Next;
-  enum class Drop : std::uint8_t { QueueFull, TooManyNeighbors, NoLinkLayer };
-  enum class Count : std::uint8_t { Asked, Released, TimedOut };
+  enum class Drop : std::uint8_t { QueueFull, NoLinkLayer };
+  enum class Count : std::uint8_t { Asked, Released, TimedOut, PushedOut };
   using Verdict = sluice::Verdict<Next, Drop>;
   struct Trace {
     InterfaceIndex interface;
@@ -26,8 +26,7 @@ struct AwaitNeighbor : Rules {
   };
   static constexpr std::string_view why(Drop reason) {
     switch (reason) {
-      case Drop::QueueFull: return "16 packets wait for this neighbour already, or 1,024 in all";
-      case Drop::TooManyNeighbors: return "packets wait for 256 neighbours already";
+      case Drop::QueueFull: return "16 packets wait for this neighbour already";
       case Drop::NoLinkLayer: return "the interface is gone or has no link layer to resolve addresses on";
     }
     return "";
@@ -47,9 +46,12 @@ struct AwaitNeighbor : Rules {
     const InterfaceState* out = worker.interface(packet.tx_interface);
     if (!out || out->link != LinkLayer::Ethernet) return Drop::NoLinkLayer;
     using Fate = typename WaitingPackets<Address>::Fate;
-    switch (waiting.add(packet, packet.tx_interface, next_hop, worker.now())) {
+    const auto push_out = [&](Packet& old) {
+      worker.count(Count::PushedOut);
+      worker.buffers().free(&old);
+    };
+    switch (waiting.add(packet, packet.tx_interface, next_hop, worker.now(), push_out)) {
       case Fate::QueueFull: return Drop::QueueFull;
-      case Fate::TableFull: return Drop::TooManyNeighbors;
       case Fate::HeldAndAsk:
         worker.count(Count::Asked);
         worker.report(ControlMessage::of(ip.neighbor_wanted, NeighborWanted{packet.tx_interface, next_hop}));

@@ -145,7 +145,19 @@ struct Waiting : ::testing::Test {
     EXPECT_EQ(node.events(K::Count::Asked), 256u);
     Bytes other = std::is_same_v<K, Ip4Arp> ? ip4_packet("10.0.0.1", "10.0.2.1", 17, payload(8))
                                             : ip6_packet("fd00::1", "fd02::1", 17, payload(8));
-    EXPECT_EQ(node.run({other})[0], verdict(K::Drop::TooManyNeighbors));
+    EXPECT_EQ(node.run({other})[0], held());
+    EXPECT_EQ(node.events(K::Count::Asked), 257u) << "a scan keeps nobody from being asked";
+    EXPECT_EQ(node.events(K::Count::PushedOut), 16u) << "the neighbour that was asked for first";
+    EXPECT_EQ(node.kernel.held(), 256u);
+    for (unsigned i = 205; i <= 255; ++i) {
+      for (int n = 0; n < 15; ++n) EXPECT_EQ(give(static_cast<std::uint8_t>(i)), held());
+    }
+    for (int n = 0; n < 3; ++n) EXPECT_EQ(give(100), held());
+    EXPECT_EQ(node.kernel.held(), 1024u);
+    EXPECT_EQ(give(255), verdict(K::Drop::QueueFull));
+    EXPECT_EQ(give(101), held());
+    EXPECT_EQ(node.kernel.held(), 1024u);
+    EXPECT_EQ(node.events(K::Count::PushedOut), 17u);
   }
   void needs_a_link_layer() {
     node.world.interfaces.update([&](InterfaceTable& t) { t.slots[out.slot()].link = LinkLayer::Ip; });
@@ -169,7 +181,7 @@ TEST_F(Waiting4, GivesUpAfterFiveSecondsWithHostUnreachable) {
   state.tables.ip4.set(TableIndex{0}, &fib);
   Worker& worker = node.world.worker();
   NodeRuntime runtime;
-  runtime.event_counts = std::vector<Counter>(3);
+  runtime.event_counts = std::vector<Counter>(4);
   worker.set_current(&runtime);
   for (const std::uint64_t seconds : {4, 6}) {
     worker.set_now(tsc() + ns_to_tsc(seconds * 1'000'000'000));

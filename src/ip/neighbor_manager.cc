@@ -45,7 +45,12 @@ void NeighborManager::wanted(const NeighborWanted& message) {
   const Key key(message.interface, message.address);
   if (neighbors_.contains(key)) return;  // it is being asked for, or has just answered
   if (!interfaces_.find(message.interface)) return;
+  if (asked_ == options_.max_asked) {
+    ++counters_.limited;
+    return;  // the worker asks again in a second
+  }
   if (!make_room()) return;
+  ++asked_;
   Neighbor& neighbor = neighbors_[key];
   neighbor.heard = now_;
   neighbor.order = next_order_++;
@@ -156,6 +161,7 @@ void NeighborManager::ask(const Key& key, Neighbor& neighbor, bool directly) {
 
 void NeighborManager::tick(Ms now) {
   now_ = now;
+  asked_ = 0;
   for (auto it = neighbors_.begin(); it != neighbors_.end();) {
     Neighbor& neighbor = it->second;
     const bool due = neighbor.state != NeighborState::Permanent && now_ >= neighbor.deadline;

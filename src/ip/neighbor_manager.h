@@ -40,14 +40,15 @@ class NeighborManager {
   using Ms = std::chrono::milliseconds;
   struct Options {
     std::size_t max_entries = 8192;
-    Ms retransmit{1000};    // RFC 4861 section 10: RetransTimer
-    unsigned solicits = 3;  // MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT
-    Ms reachable{30000};    // REACHABLE_TIME
-    Ms delay{5000};         // DELAY_FIRST_PROBE_TIME
-    Ms failed{5000};        // how long a silent neighbour is not asked again
+    unsigned max_asked = 256;  // for the first time, from one tick() to the next: a scan makes no storm of questions
+    Ms retransmit{1000};       // RFC 4861 section 10: RetransTimer
+    unsigned solicits = 3;     // MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT
+    Ms reachable{30000};       // REACHABLE_TIME
+    Ms delay{5000};            // DELAY_FIRST_PROBE_TIME
+    Ms failed{5000};           // how long a silent neighbour is not asked again
   };
   struct Counters {
-    std::uint64_t table_full = 0, evicted = 0, solicits = 0, failed = 0, moved = 0;
+    std::uint64_t table_full = 0, evicted = 0, limited = 0, solicits = 0, failed = 0, moved = 0;
   };
   /// Sends a frame by an interface.
   using Send = std::function<void(InterfaceIndex, const FrameBytes&)>;
@@ -115,6 +116,7 @@ class NeighborManager {
   std::uint64_t next_order_ = 1;
   Counters counters_;
   Ms now_{0};
+  unsigned asked_ = 0;  // since the last tick()
 };
 
 }  // namespace sluice

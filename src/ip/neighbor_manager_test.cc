@@ -28,7 +28,7 @@ struct NeighborManagerTest : ::testing::Test {
                             interfaces,
                             [this](InterfaceIndex i, const FrameBytes& f) { sent.emplace_back(i, f); },
                             [this] { ++released; },
-                            {.max_entries = 4}};
+                            {.max_entries = 4, .max_asked = 40}};
   InterfaceIndex eth = interfaces.add("eth0"), pod = interfaces.add("pod/web", LinkLayer::Ip);
   const IpAddress peer = ip4("10.0.0.2"), peer6 = ip6("2001:db8::2");
   Ms now{0};
@@ -228,6 +228,15 @@ TEST_F(NeighborManagerTest, IsBoundedAndCountsWhatItRefuses) {
   EXPECT_EQ(neighbors.counters().table_full, 6u);
   EXPECT_EQ(text(neighbors.add_permanent(eth, peer, mac("02::aa")).status()),
             "neighbor 10.0.0.2: the table holds 4 entries, the most; delete one first");
+}
+
+TEST_F(NeighborManagerTest, AsksForSoManyNewOnesBetweenTwoTicks) {
+  for (unsigned i = 10; i < 110; ++i) neighbors.wanted({eth, Ip4Address(0x0a000000u + i)});
+  EXPECT_EQ(sent.size(), 40u);
+  EXPECT_EQ(neighbors.counters().limited, 60u);
+  pass(100);
+  neighbors.wanted({eth, peer});
+  EXPECT_EQ(sent.size(), 41u);
 }
 
 TEST_F(NeighborManagerTest, PermanentEntriesStayAndAreNotOverridden) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets of one worker that wait for a neighbour: bounded for each neighbour, in neighbours and in all.
+// Packets of one worker that wait for a neighbour: bounded for each neighbour, in neighbours and in all. RFC 6583
+// section 6: those of the neighbour asked for first make room, so that a scan of a subnet keeps nobody else waiting.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -15,26 +16,28 @@ template <class Address>
 class WaitingPackets {
  public:
   static constexpr std::size_t kMaxNeighbors = 256, kMaxEach = 16, kMaxHeld = 1024;
-  enum class Fate : std::uint8_t { Held, HeldAndAsk, QueueFull, TableFull };
+  enum class Fate : std::uint8_t { Held, HeldAndAsk, QueueFull };
 
   WaitingPackets() : queues_(kMaxNeighbors) {}
 
   std::size_t held() const noexcept { return held_; }
 
-  Fate add(Packet& packet, InterfaceIndex interface, const Address& address, std::uint64_t now) noexcept {
+  /// Each packet that makes room goes to push_out.
+  template <class P>
+  Fate add(Packet& packet, InterfaceIndex interface, const Address& address, std::uint64_t now, P&& push_out) noexcept {
     Queue* queue = find(interface, address);
+    if (queue && queue->count == kMaxEach) return Fate::QueueFull;
+    if (held_ == kMaxHeld || (!queue && used_ == kMaxNeighbors)) {
+      make_room(push_out);
+      queue = find(interface, address);
+    }
     const bool fresh = !queue;
     if (fresh) {
-      if (used_ == kMaxNeighbors) return Fate::TableFull;
       queue = &queues_[used_++];
       queue->interface = interface;
       queue->address = address;
       queue->count = 0;
       queue->since = queue->asked = now;
-    }
-    if (queue->count == kMaxEach || held_ == kMaxHeld) {
-      if (fresh) --used_;
-      return Fate::QueueFull;
     }
     queue->packets[queue->count++] = &packet;
     ++held_;
@@ -56,8 +59,7 @@ class WaitingPackets {
         continue;
       }
       for (std::uint16_t p = 0; p < queue.count; ++p) late ? give_up(*queue.packets[p]) : again(*queue.packets[p]);
-      held_ -= queue.count;
-      queue = queues_[--used_];
+      remove(queue);
     }
   }
 
@@ -82,6 +84,21 @@ class WaitingPackets {
       if (queues_[i].interface == interface && queues_[i].address == address) return &queues_[i];
     }
     return nullptr;
+  }
+
+  void remove(Queue& queue) noexcept {
+    held_ -= queue.count;
+    queue = queues_[--used_];
+  }
+
+  template <class P>
+  void make_room(P&& push_out) noexcept {
+    Queue* oldest = &queues_[0];
+    for (std::size_t i = 1; i < used_; ++i) {
+      if (queues_[i].since < oldest->since) oldest = &queues_[i];
+    }
+    for (std::uint16_t p = 0; p < oldest->count; ++p) push_out(*oldest->packets[p]);
+    remove(*oldest);
   }
 
   const std::uint64_t timeout_ = ns_to_tsc(5'000'000'000), ask_again_ = ns_to_tsc(1'000'000'000);

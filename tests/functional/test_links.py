@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What forwarding makes of links that go down and up, change their table, lose an address or are full of silent hosts."""
+import pytest
 from lib.net import wait_until
 from lib.router import BEYOND4, BEYOND6, LEFT4, LEFT6, RIGHT4, RIGHT6
-from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 
 BEYOND = [IP(src=LEFT4, dst=BEYOND4) / UDP(sport=1, dport=2) / b"beyond",
           IPv6(src=LEFT6, dst=BEYOND6) / UDP(sport=1, dport=2) / b"beyond"]
@@ -41,3 +42,25 @@ def test_a_vlan_whose_parent_goes_down_leaves_its_traffic_to_another_path(router
     assert "203.0.0.0/16" in between.daemon.cli("show ip fib 203.0.113.1")
     between.daemon.cli("set interface state l0 up")
     wait_until(lambda: "203.0.113.0/24" in between.daemon.cli("show ip fib 203.0.113.1"), "the VLAN's route")
+
+
+def test_a_scan_of_a_subnet_keeps_nobody_from_being_resolved(router):
+    between = router()
+    between.right.address("eth0", "2001:db8:2::3/64")
+    between.send(*(IPv6(src=LEFT6, dst=f"2001:db8:2::dead:{i:x}") / UDP(sport=1, dport=2) for i in range(600)))
+    assert between.left.ping("2001:db8:2::3", count=8, check=False) > 0
+
+
+@pytest.mark.parametrize("packet", [IP(src=LEFT4, dst="10.2.0.77") / UDP(sport=1, dport=2),
+                                    IPv6(src=LEFT6, dst="2001:db8:2::77") / UDP(sport=1, dport=2)], ids=["ip4", "ip6"])
+def test_a_silent_host_is_told_to_be_unreachable(router, packet):
+    between = router()
+    family, unreachable = (("ip6", lambda f: ICMPv6DestUnreach in f and f[ICMPv6DestUnreach].code == 3)
+                           if IPv6 in packet else
+                           ("ip", lambda f: ICMP in f and (f[ICMP].type, f[ICMP].code) == (3, 1)))
+    between.send(packet)
+    between.at_left.expect(unreachable, timeout=15, what="unreachable")
+    assert "unreachable" in between.daemon.cli(f"show {family} fib {packet.dst}")
+    # The second packet does not wait.
+    between.send(packet)
+    between.at_left.expect(unreachable, what="unreachable, at once")
