@@ -39,8 +39,9 @@ struct LinkTable {
 };
 
 struct IpTables {
-  explicit IpTables(Rcu& rcu) : forwarding(rcu), nodes4(rcu), nodes6(rcu), links(rcu) {}
+  explicit IpTables(Rcu& r) : rcu(r), forwarding(r), nodes4(r), nodes6(r), links(r) {}
 
+  Rcu& rcu;
   ForwardingTable forwarding;
   FibNodes nodes4, nodes6;
   FibTables<Ip4Address> ip4;

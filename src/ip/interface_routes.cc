@@ -160,6 +160,7 @@ void RouteManager::forget_interface(const InterfaceEntry& entry) {
     directs_.erase(it);
   }
   interface_tables_.erase(entry.index);
+  rest(find_table(entry.table));
 }
 
 void RouteManager::move_to_table(const InterfaceEntry& entry) {
@@ -171,6 +172,7 @@ void RouteManager::move_to_table(const InterfaceEntry& entry) {
     route_to_neighbor(before, neighbor);
     route_to_neighbor(entry.table, neighbor);
   }
+  rest(find_table(before));
 }
 
 void RouteManager::update_link(const InterfaceEntry& entry, bool gone) {

@@ -6,8 +6,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::uint32_t kTables = FibTables<Ip4Address>::kCapacity;
-
 std::string describe_spec(const RouteSpec& spec, const Interfaces& interfaces) {
   if (spec.kind != RouteKind::Forward) return std::string(to_string(spec.kind));
   std::string text;
@@ -45,8 +43,8 @@ std::string_view to_string(RouteKind kind) {
   return "";
 }
 
-RouteManager::RouteManager(IpTables& tables, Interfaces& interfaces)
-    : ip_(tables), interfaces_(interfaces), adjacencies_(tables.forwarding, interfaces) {
+RouteManager::RouteManager(IpTables& tables, Interfaces& interfaces, std::uint32_t max_tables)
+    : ip_(tables), interfaces_(interfaces), adjacencies_(tables.forwarding, interfaces), max_tables_(max_tables) {
   const auto shared = [&](ForwardingKind kind) {
     Forwarding f;
     f.kind = kind;
@@ -76,13 +74,42 @@ RouteManager::Table* RouteManager::find_table(std::uint32_t id) const {
 
 StatusOr<TableIndex> RouteManager::table(std::uint32_t id) {
   if (const Table* known = find_table(id)) return known->slot;
-  if (tables_.size() == kTables) return exhausted("table {}: there are {} tables, the most", id, kTables);
+  if (tables_.size() == max_tables_) {
+    const auto it = spare();
+    if (it == tables_.end()) return no_table(id);
+    auto renamed = tables_.extract(it);
+    renamed.key() = renamed.mapped()->id = id;
+    return tables_.insert(std::move(renamed)).position->second->slot;
+  }
   auto made = std::make_unique<Table>(ip_.nodes4, ip_.nodes6);
   made->id = id;
   made->slot = TableIndex{static_cast<std::uint32_t>(tables_.size())};
   ip_.ip4.set(made->slot, &made->fib4);
   ip_.ip6.set(made->slot, &made->fib6);
   return tables_.emplace(id, std::move(made)).first->second->slot;
+}
+
+bool RouteManager::unused(const Table& table) const {
+  return table.id != 0 && table.routes.empty() &&
+         std::none_of(interface_tables_.begin(), interface_tables_.end(),
+                      [&](const auto& in) { return in.second == table.id; });
+}
+
+/// Something has left a table. When that was the last, the table may become another one after a grace period.
+void RouteManager::rest(Table* table) {
+  if (!table || !unused(*table)) return;
+  table->quiet = std::make_shared<std::atomic<bool>>(false);
+  ip_.rcu.defer([quiet = table->quiet] { quiet->store(true); });
+}
+
+RouteManager::TableMap::const_iterator RouteManager::spare() const {
+  return std::find_if(tables_.begin(), tables_.end(),
+                      [&](const auto& table) { return unused(*table.second) && table.second->quiet->load(); });
+}
+
+Status RouteManager::no_table(std::uint32_t id) const {
+  return exhausted("table {}: there are {} tables, the most; delete the routes of one that no interface is in", id,
+                   max_tables_);
 }
 
 std::vector<std::uint32_t> RouteManager::tables() const {
@@ -142,7 +169,7 @@ StatusOr<bool> RouteManager::would_add(std::uint32_t table_id, const IpPrefix& p
       }
     }
   }
-  if (!t && tables_.size() == kTables) return exhausted("table {}: there are {} tables, the most", table_id, kTables);
+  if (!t && tables_.size() == max_tables_ && spare() == tables_.end()) return no_table(table_id);
   if (auto status = check(t, prefix, spec); !status.ok()) return status;
   return true;
 }
@@ -200,6 +227,7 @@ bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteS
     --t->count[prefix.is_ip6()];
   }
   if (source != RouteSource::Neighbor) refresh_dependants(*t, prefix, 0);
+  rest(t);
   return true;
 }
 

@@ -5,6 +5,7 @@
 // next hop without an interface is resolved through its own table: `trackers` knows which prefixes depend on which
 // address, and a change of a prefix refreshes the dependants of the addresses under it.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -18,7 +19,9 @@ namespace sluice {
 
 class RouteManager final : public Routes {
  public:
-  RouteManager(IpTables& tables, Interfaces& interfaces);
+  static constexpr std::uint32_t kMaxTables = FibTables<Ip4Address>::kCapacity;
+
+  RouteManager(IpTables& tables, Interfaces& interfaces, std::uint32_t max_tables = kMaxTables);
   ~RouteManager() override;
 
   StatusOr<TableIndex> table(std::uint32_t id) override;
@@ -59,6 +62,8 @@ class RouteManager final : public Routes {
     std::map<IpPrefix, Route> routes;
     std::map<IpAddress, std::set<IpPrefix>> trackers;
     std::size_t count[2] = {0, 0};
+    /// Since nothing is in it, no packet can be that was looked up in it.
+    std::shared_ptr<std::atomic<bool>> quiet = std::make_shared<std::atomic<bool>>(true);
     Table(FibNodes& nodes4, FibNodes& nodes6) : fib4(nodes4), fib6(nodes6) {}
   };
   struct Member {
@@ -92,6 +97,11 @@ class RouteManager final : public Routes {
   // route_manager.cc, route_queries.cc
   Status check(const Table* table, const IpPrefix& prefix, const RouteSpec& spec) const;
   Table* find_table(std::uint32_t id) const;
+  bool unused(const Table& table) const;
+  void rest(Table* table);
+  using TableMap = std::map<std::uint32_t, std::unique_ptr<Table>>;
+  TableMap::const_iterator spare() const;
+  Status no_table(std::uint32_t id) const;
   RouteEntry entry_of(const IpPrefix& prefix, const Route& route) const;
 
   // interface_routes.cc
@@ -116,7 +126,8 @@ class RouteManager final : public Routes {
   Interfaces& interfaces_;
   AdjacencyPool adjacencies_;
   ForwardingIndex local_, blackhole_, unreachable_, prohibit_;
-  std::map<std::uint32_t, std::unique_ptr<Table>> tables_;
+  const std::uint32_t max_tables_;
+  TableMap tables_;
   /// Prefixes whose specs name an interface.
   std::map<InterfaceIndex, std::set<std::pair<std::uint32_t, IpPrefix>>> by_interface_;
   /// Those that were asked for, on which interfaces (the same subnet may be on several), and whether they answer.

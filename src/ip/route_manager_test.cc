@@ -361,5 +361,35 @@ TEST_F(RouteManagerTest, GivesBackEveryObject) {
   EXPECT_EQ(tables.forwarding.size(), before);
 }
 
+TEST(RouteTables, OneThatNothingIsInMakesRoomForAnother) {
+  Rcu rcu;
+  IpTables tables{rcu};
+  testing::MemoryInterfaces interfaces;
+  RouteManager few(tables, interfaces, 3);
+  const InterfaceIndex pod = interfaces.add("pod/web", LinkLayer::Ip);
+  const RouteSpec blackhole{RouteKind::Blackhole, {}};
+  for (const std::uint32_t table : {5u, 6u}) {
+    ASSERT_TRUE(few.add(table, prefix("192.0.2.0/24"), RouteSource::Static, blackhole).ok());
+  }
+  const auto slot = few.table(5);
+  const std::string full = "table 7: there are 3 tables, the most; delete the routes of one that no interface is in";
+  EXPECT_EQ(text(few.would_add(7, prefix("192.0.2.0/24"), RouteSource::Static, blackhole).status()), full);
+  EXPECT_EQ(text(few.table(7).status()), full);
+  EXPECT_TRUE(few.remove(5, prefix("192.0.2.0/24"), RouteSource::Static));
+  rcu.drain();
+  EXPECT_EQ(few.tables(), (std::vector<std::uint32_t>{0, 5, 6})) << "it stays until its place is needed";
+  EXPECT_TRUE(few.would_add(7, prefix("192.0.2.0/24"), RouteSource::Static, blackhole).ok());
+  EXPECT_EQ(few.table(7)->value, slot->value);
+  EXPECT_EQ(few.tables(), (std::vector<std::uint32_t>{0, 6, 7}));
+
+  // One that an interface is in stays, even without routes; one that it has left does not.
+  (void)interfaces.set_table(pod, 7, *slot, *slot);
+  EXPECT_FALSE(few.table(8).ok());
+  (void)interfaces.set_table(pod, 6, *few.table(6), *few.table(6));
+  rcu.drain();
+  EXPECT_TRUE(few.table(8).ok());
+  EXPECT_EQ(few.tables(), (std::vector<std::uint32_t>{0, 6, 8}));
+}
+
 }  // namespace
 }  // namespace sluice
