@@ -34,6 +34,8 @@ SLUICE_API StatusOr<NamespaceId> namespace_id(const std::string& path);
 /// to that namespace, and keeps it alive. Errors: namespace_id's; the privilege to enter (CAP_SYS_ADMIN) is missing;
 /// function's own.
 SLUICE_API Status run_in_namespace(const std::string& path, const std::function<Status()>& function);
+/// The same in the namespace that a descriptor is of, whatever its path leads to by now; path is for messages.
+SLUICE_API Status run_in_namespace(int descriptor, const std::string& path, const std::function<Status()>& function);
 
 /// "namespace /run/netns/x" or "the host's namespace", for messages.
 SLUICE_API std::string describe_namespace(const std::string& path);
@@ -65,6 +67,8 @@ struct Route {
 class SLUICE_API Netlink {
  public:
   static StatusOr<Netlink> open(const std::string& namespace_path);
+  /// In the namespace that the descriptor is of; namespace_path is for messages.
+  static StatusOr<Netlink> open(int descriptor, const std::string& namespace_path);
   Netlink(Netlink&& other) noexcept;
   Netlink& operator=(Netlink&&) = delete;
   ~Netlink();
@@ -100,6 +104,7 @@ class SLUICE_API Netlink {
 
  private:
   Netlink(nl_sock* socket, std::string path);
+  Status connect() const;
   StatusOr<int> index_of(const std::string& name) const;
   Status fail(int error, std::string_view what) const;
   nl_sock* socket_;

@@ -66,9 +66,12 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   made->entry.detail = info.detail;
   made->entry.carrier = device->carrier();
   made->entry.device = device.get();
-  device->on_lost = [this, lost = made->entry.name](const Status& why) {
-    log(LogLevel::Warning, "device lost", field("interface", lost), field("reason", text(why)));
-    if (const InterfaceEntry* e = find(lost)) (void)remove(e->index, {});
+  // The message may come late, when another interface has the name.
+  device->on_lost = [this, name = made->entry.name, lost = device.get()](const Status& why) {
+    const InterfaceEntry* e = find(name);
+    if (!e || e->device != lost) return;
+    log(LogLevel::Warning, "device lost", field("interface", name), field("reason", text(why)));
+    (void)remove(e->index, {});
   };
   made->device = std::move(device);
   return install(*number, std::move(made));

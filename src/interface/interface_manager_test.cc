@@ -210,6 +210,21 @@ TEST_P(InterfaceManagerTest, AStaleIndexIsRecognised) {
   EXPECT_FALSE(interfaces->set_state(*first, true).ok());
 }
 
+TEST_P(InterfaceManagerTest, ALateMessageThatADeviceIsGoneDoesNotTakeTheNextOfItsName) {
+  auto lost = std::make_unique<LoopDevice>(a), other = std::make_unique<LoopDevice>(b);
+  LoopDevice* device = lost.get();
+  const auto first = interfaces->create("a", std::move(lost));
+  ASSERT_TRUE(first.ok());
+  const auto on_lost = device->on_lost;
+  ASSERT_TRUE(interfaces->remove(*first, {}).ok());
+  const auto second = interfaces->create("a", std::move(other));
+  ASSERT_TRUE(second.ok());
+  on_lost(unavailable("the first one is gone"));
+  ASSERT_NE(interfaces->find(*second), nullptr);
+  interfaces->find(*second)->device->on_lost(unavailable("the second one is gone"));
+  EXPECT_EQ(interfaces->find(*second), nullptr);
+}
+
 INSTANTIATE_TEST_SUITE_P(Workers, InterfaceManagerTest, ::testing::Values(1u, 2u));
 
 }  // namespace

@@ -151,6 +151,16 @@ def test_a_namespace_that_vanishes_under_load_is_removed_and_nobody_notices(netw
     assert "10.5.0.3" not in sluice.cli("show ip fib")
 
 
+def test_a_namespace_that_takes_the_path_keeps_its_own_interface(network, daemon):
+    a = network.namespace("a")
+    sluice = daemon(startup=[f"create pod a netns {a.path} address {A4}"])
+    a.delete()
+    a = network.namespace("a")
+    a.ip("link add eth0 type veth peer name eth1")
+    wait_until(lambda: not sluice.json("show pod"), "the pod to go with its namespace")
+    assert a.ip_json("link show eth0")
+
+
 def test_many_pods_come_and_go_under_traffic(network, daemon):
     a, b, startup = two_pods(network)
     sluice = daemon(startup=startup)

@@ -23,9 +23,7 @@ class TestNamespace {
     mkdir("/run/netns", 0755);
     path_ = "/run/netns/st-" + std::to_string(getpid()) + "-" + std::to_string(next++);
     close(open(path_.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-    std::thread([this] {
-      if (unshare(CLONE_NEWNET) == 0) mount("/proc/thread-self/ns/net", path_.c_str(), "none", MS_BIND, nullptr);
-    }).join();
+    make();
   }
   ~TestNamespace() { remove(); }
   TestNamespace(const TestNamespace&) = delete;
@@ -39,6 +37,11 @@ class TestNamespace {
     unlink(path_.c_str());
     path_.clear();
   }
+  /// Another namespace has the path from now on.
+  void replace() {
+    umount2(path_.c_str(), MNT_DETACH);
+    make();
+  }
   /// Runs function on a thread inside the namespace.
   template <class F>
   void inside(F&& function) const {
@@ -49,6 +52,11 @@ class TestNamespace {
   }
 
  private:
+  void make() {
+    std::thread([this] {
+      if (unshare(CLONE_NEWNET) == 0) mount("/proc/thread-self/ns/net", path_.c_str(), "none", MS_BIND, nullptr);
+    }).join();
+  }
   std::string path_;
 };
 

@@ -68,9 +68,13 @@ Status run_in_namespace(const std::string& path, const std::function<Status()>& 
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return open_error(path, errno);
   if (Status status = check_kind(path, fd.get()); !status.ok()) return status;
+  return run_in_namespace(fd.get(), path, function);
+}
+
+Status run_in_namespace(int descriptor, const std::string& path, const std::function<Status()>& function) {
   Status result;
   std::thread thread([&] {
-    if (setns(fd.get(), CLONE_NEWNET) == 0) {
+    if (setns(descriptor, CLONE_NEWNET) == 0) {
       result = function();
     } else if (errno == EPERM) {
       result = not_permitted("namespace {}: entering it needs the capability CAP_SYS_ADMIN; run as root", path);

@@ -82,17 +82,23 @@ Netlink::~Netlink() {
 }
 
 StatusOr<Netlink> Netlink::open(const std::string& namespace_path) {
-  nl_sock* socket = nl_socket_alloc();
-  const Status status = run_in_namespace(namespace_path, [&]() -> Status {
-    const int error = nl_connect(socket, NETLINK_ROUTE);
-    if (error == 0) return {};
-    return unavailable("{}: no netlink socket: {}", describe_namespace(namespace_path), nl_geterror(error));
-  });
-  if (!status.ok()) {
-    nl_socket_free(socket);
-    return status;
-  }
-  return Netlink(socket, namespace_path);
+  Netlink netlink(nl_socket_alloc(), namespace_path);
+  const Status status = run_in_namespace(namespace_path, [&] { return netlink.connect(); });
+  if (!status.ok()) return status;
+  return netlink;
+}
+
+StatusOr<Netlink> Netlink::open(int descriptor, const std::string& namespace_path) {
+  Netlink netlink(nl_socket_alloc(), namespace_path);
+  const Status status = run_in_namespace(descriptor, namespace_path, [&] { return netlink.connect(); });
+  if (!status.ok()) return status;
+  return netlink;
+}
+
+Status Netlink::connect() const {
+  const int error = nl_connect(socket_, NETLINK_ROUTE);
+  if (error == 0) return {};
+  return unavailable("{}: no netlink socket: {}", describe_namespace(path_), nl_geterror(error));
 }
 
 Status Netlink::fail(int error, std::string_view what) const {

@@ -102,6 +102,22 @@ Offloads ask_offloads(int fd) {
   return offloads;
 }
 
+// The device as its descriptor knows it. The path may lead to another namespace by now, where somebody else's interface
+// has the same name, and the far side may have moved or renamed this one.
+StatusOr<host::Netlink> netlink_of(const TunOptions& options, int fd) {
+  const int inside = ioctl(fd, TUNGETDEVNETNS);
+  if (inside < 0) return unavailable("{}: cannot find its namespace: {}", where(options), std::strerror(errno));
+  auto netlink = host::Netlink::open(inside, options.namespace_path);
+  close(inside);
+  return netlink;
+}
+
+StatusOr<std::string> present_name(const TunOptions& options, int fd) {
+  ifreq request{};
+  if (ioctl(fd, TUNGETIFF, &request) != 0) return not_found("{}: the kernel has removed it", where(options));
+  return std::string(request.ifr_name);
+}
+
 Status check_names(const TunOptions& options) {
   if (options.host_name.empty() || options.host_name.size() >= IFNAMSIZ ||
       options.host_name.find_first_of("/ :%\t\n") != std::string::npos || options.host_name == "." ||
@@ -156,9 +172,11 @@ class Tun final : public TunDevice {
     return unavailable("{}: cannot set its carrier: {}", where(options_), std::strerror(errno));
   }
   Status set_mtu(std::uint32_t mtu) override {
-    const auto netlink = host::Netlink::open(options_.namespace_path);
+    const auto netlink = netlink_of(options_, fd());
     if (!netlink.ok()) return netlink.status();
-    if (Status status = netlink->set_mtu(options_.host_name, mtu); !status.ok()) return status;
+    const auto name = present_name(options_, fd());
+    if (!name.ok()) return name.status();
+    if (Status status = netlink->set_mtu(*name, mtu); !status.ok()) return status;
     info_.mtu = options_.mtu = mtu;
     return {};
   }
@@ -167,18 +185,15 @@ class Tun final : public TunDevice {
     info_.mac = options_.mac = mac;
     return {};
   }
-  bool carrier() const override {
-    ifreq request{};
-    return ioctl(fd(), TUNGETIFF, &request) == 0;
-  }
+  bool carrier() const override { return present_name(options_, fd()).ok(); }
   Status withdraw() override {
-    ifreq request{};
-    // Under its present name: the far side may have renamed it.
-    if (ioctl(fd(), TUNGETIFF, &request) != 0) return {};
+    const auto name = present_name(options_, fd());
+    if (!name.ok()) return {};
+    // Should the rest fail, it goes with the descriptors.
     ioctl(fd(), TUNSETPERSIST, 0);
-    const auto netlink = host::Netlink::open(options_.namespace_path);
-    if (!netlink.ok()) return {};
-    const Status status = netlink->delete_link(request.ifr_name);
+    const auto netlink = netlink_of(options_, fd());
+    if (!netlink.ok()) return netlink.status();
+    const Status status = netlink->delete_link(*name);
     return absl::IsNotFound(status) ? Status() : status;
   }
 

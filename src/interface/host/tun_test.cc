@@ -243,6 +243,31 @@ TEST_F(TunTest, ChangesTheMtuOfTheFarSide) {
   EXPECT_EQ(host::Netlink::open(ns->path())->link("eth0")->mtu, 9000u);
 }
 
+TEST_F(TunTest, LeavesAStrangersInterfaceAloneWhenItsOwnNamespaceHasLostThePath) {
+  open_up();
+  const auto own = host::Netlink::open(ns->path());
+  ns->replace();
+  const auto stranger = driver.open(options());
+  ASSERT_TRUE(stranger.ok()) << text(stranger.status());
+  EXPECT_TRUE(tun->set_mtu(1400).ok());
+  EXPECT_EQ(own->link("eth0")->mtu, 1400u);
+  EXPECT_TRUE(tun->withdraw().ok());
+  EXPECT_TRUE(absl::IsNotFound(own->link("eth0").status()));
+  const auto theirs = host::Netlink::open(ns->path())->link("eth0");
+  ASSERT_TRUE(theirs.ok()) << text(theirs.status());
+  EXPECT_EQ(theirs->mtu, 1500u);
+}
+
+TEST_F(TunTest, FindsItsInterfaceUnderAnotherNameAndInAnotherNamespace) {
+  open_up();
+  TestNamespace other;
+  ASSERT_TRUE(host::Netlink::open(ns->path())->move_link("eth0", other.path(), "net1").ok());
+  EXPECT_TRUE(tun->set_mtu(1400).ok());
+  EXPECT_EQ(host::Netlink::open(other.path())->link("net1")->mtu, 1400u);
+  EXPECT_TRUE(tun->withdraw().ok());
+  EXPECT_TRUE(absl::IsNotFound(host::Netlink::open(other.path())->link("net1").status()));
+}
+
 TEST_F(TunTest, TakesTheCarrierAwayWhenSetDown) {
   open_up();
   EXPECT_TRUE(tun->set_admin_state(false).ok());
