@@ -19,12 +19,14 @@ struct Needed {
   const char* name;
   const char* what_for;
 };
-constexpr std::array<Needed, 5> kNeeded{{
+constexpr std::array<Needed, 6> kNeeded{{
     {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to make TUN and tap interfaces and set their addresses"},
     {CAP_NET_RAW, "CAP_NET_RAW", "to open AF_PACKET sockets"},
     {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter the network namespaces of pods"},
     {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages"},
     {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters"},
+    // The kernel asks for it as soon as a process has privileges that this one has given up.
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to open the namespaces of processes, /proc/PID/ns/net"},
 }};
 constexpr std::size_t kMustHave = 3;  // the first so many; without the others something is slower or missing
 

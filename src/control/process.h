@@ -21,7 +21,8 @@ SLUICE_API std::optional<std::chrono::milliseconds> watchdog_period();
 constexpr bool overdue(std::uint64_t heartbeat, std::uint64_t now, std::uint64_t limit) {
   return now > heartbeat && now - heartbeat > limit;
 }
-/// Keeps CAP_NET_ADMIN, NET_RAW, SYS_ADMIN (setns), IPC_LOCK and BPF, in every set, for all threads made from here on.
+/// Keeps CAP_NET_ADMIN, NET_RAW, SYS_ADMIN (setns), SYS_PTRACE (/proc/PID/ns), IPC_LOCK and BPF, in every set, for all
+/// threads made from here on.
 /// Errors: the kernel refuses.
 SLUICE_API Status keep_only_needed_capabilities();
 /// Names the first capability that a node needs and this process lacks. Ok when none is missing.

@@ -62,6 +62,17 @@ def test_a_wrong_namespace_is_named_and_nothing_is_made(network, daemon, netns, 
     assert sluice.json("show interface") == []
 
 
+def test_a_namespace_is_named_by_a_process_in_it(network, daemon):
+    a, b = network.namespace("a"), network.namespace("b")
+    holder = a.popen("sleep", "1000")
+    sluice = daemon(startup=[f"create pod b netns {b.path} address {B4}"])
+    sluice.cli(f"create pod a netns /proc/{holder.pid}/ns/net address {A4}")
+    a.ping(B4)
+    holder.kill()
+    holder.wait()
+    wait_until(lambda: [row["name"] for row in sluice.json("show pod")] == ["b"], "the pod to go with the process")
+
+
 def test_an_address_in_use_is_refused(network, daemon):
     a, b = network.namespace("a"), network.namespace("b")
     sluice = daemon()

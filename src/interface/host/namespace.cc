@@ -36,6 +36,11 @@ Status open_error(const std::string& path, int error) {
   if (error == ENOENT)
     return not_found("namespace {}: there is nothing at this path; name an existing one, such as /run/netns/NAME",
                      path);
+  if ((error == EACCES || error == EPERM) && path.starts_with("/proc/"))
+    return not_permitted(
+        "namespace {}: not allowed to open it, which needs the capability CAP_SYS_PTRACE; give that to the daemon, or "
+        "a name to the namespace (ip netns attach NAME PID)",
+        path);
   if (error == EACCES || error == EPERM)
     return not_permitted("namespace {}: not allowed to open it; run as root", path);
   return unavailable("namespace {}: {}", path, std::strerror(error));
