@@ -62,7 +62,8 @@ Status give_to_group(const std::string& path, const std::string& group) {
   const auto* found = getgrnam(group.c_str());
   if (!found) return not_found("socket {}: group {}: no such group; groupadd --system {}", path, group, group);
   if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return {};
-  return not_permitted("socket {}: cannot give it to group {}: {}", path, group, std::strerror(errno));
+  return not_permitted("socket {}: cannot give it to group {}: {}; only a member of the group may", path, group,
+                       std::strerror(errno));
 }
 
 }  // namespace

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/process.h"
 
+#include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace sluice::process {
 namespace {
@@ -80,6 +83,22 @@ Status keep_only_needed_capabilities() {
   if (!caps.write()) return unavailable("capset: {}; capabilities are as they were", std::strerror(errno));
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return {};
+}
+
+Status join_group(const std::string& group) {
+  const auto* found = getgrnam(group.c_str());
+  if (!found) return not_found("group {}: no such group; groupadd --system {}", group, group);
+  const int count = getgroups(0, nullptr);
+  std::vector<gid_t> groups(count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (count < 0 || getgroups(count, groups.data()) != count)
+    return unavailable("group {}: cannot read this process's groups: {}", group, std::strerror(errno));
+  if (getegid() == found->gr_gid || std::find(groups.begin(), groups.end(), found->gr_gid) != groups.end()) return {};
+  groups.push_back(found->gr_gid);
+  if (setgroups(groups.size(), groups.data()) == 0) return {};
+  return not_permitted(
+      "group {}: cannot join it: {}; give the daemon the capability CAP_SETGID, or start it in the group "
+      "(SupplementaryGroups= in its unit)",
+      group, std::strerror(errno));
 }
 
 void protect_memory() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

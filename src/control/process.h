@@ -27,6 +27,9 @@ constexpr bool overdue(std::uint64_t heartbeat, std::uint64_t now, std::uint64_t
 SLUICE_API Status keep_only_needed_capabilities();
 /// Names the first capability that a node needs and this process lacks. Ok when none is missing.
 SLUICE_API Status check_privileges();
+/// Makes this process a member of a group, so that it may give files to it later without any capability. Nothing
+/// happens when it is one already. Errors: no such group; CAP_SETGID is missing.
+SLUICE_API Status join_group(const std::string& group);
 /// Memory that packets and keys pass through does not reach a core file, nor other users by ptrace.
 SLUICE_API void protect_memory();
 

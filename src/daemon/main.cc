@@ -181,6 +181,9 @@ int run(const Arguments& arguments) {
   set_log_level(configuration->log_level);
   if (!arguments.unprivileged) {
     if (auto status = process::check_privileges(); !status.ok()) return fail(status);
+    if (const auto& group = configuration->read_only_group; !group.empty()) {
+      if (auto status = process::join_group(group); !status.ok()) return fail(status);
+    }
     if (auto status = process::keep_only_needed_capabilities(); !status.ok()) return fail(status);
     process::protect_memory();
   }

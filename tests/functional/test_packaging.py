@@ -16,7 +16,8 @@ project(outside CXX)
 find_package(sluice REQUIRED)
 add_subdirectory(macswap)
 """
-CAPABILITIES = {"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_IPC_LOCK", "CAP_BPF"}
+CAPABILITIES = {"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_IPC_LOCK", "CAP_BPF",
+                "CAP_SETGID"}
 
 
 def cached(name):
