@@ -46,8 +46,8 @@ struct Link {
   std::string name;
   std::string kind;  ///< "tun", "veth", …; empty for hardware
   std::uint32_t mtu = 0;
-  bool up = false;       ///< administratively
-  bool carrier = false;  ///< of a TUN: some process is attached to it
+  bool up = false;  ///< administratively
+  bool carrier = false;
   MacAddress mac{};
   bool ethernet = false;
 };
@@ -75,6 +75,8 @@ class SLUICE_API Netlink {
 
   /// Errors: no interface of that name in the namespace (not_found).
   StatusOr<Link> link(const std::string& name) const;
+  /// How many descriptors hold a TUN or tap; of one that has a single queue, whether it has a carrier.
+  StatusOr<unsigned> tun_queues(const std::string& name) const;
   /// Changes nothing, and succeeds, where the kernel already has it so.
   Status set_up(const std::string& name, bool up) const;
   Status set_mtu(const std::string& name, std::uint32_t mtu) const;

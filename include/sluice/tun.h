@@ -47,8 +47,8 @@ class SLUICE_API TunDevice : public Device {
   virtual bool attached() const = 0;
   /// What becomes of the kernel's interface when the device is destroyed: it goes, unless keep(true) was called.
   virtual void keep(bool keep) = 0;
-  /// Removes the kernel's interface now; the queues receive and send nothing more. A namespace or an interface that is
-  /// gone already is no error.
+  /// Removes the kernel's interface now, unless it is kept; the queues receive and send nothing more. A namespace or an
+  /// interface that is gone already is no error.
   virtual Status withdraw() = 0;
 };
 

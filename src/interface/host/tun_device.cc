@@ -49,7 +49,7 @@ Status tun_missing(int error) {
 Status attach_error(const TunOptions& options, int error) {
   switch (error) {
     case EPERM: return not_permitted("{}: creating it needs the capability CAP_NET_ADMIN; run as root", where(options));
-    case EBUSY: return exists("{}: another process uses it", where(options));
+    case EBUSY: return exists("{}: another interface here, or another process, uses it", where(options));
     case EINVAL:
       return exists("{}: it exists and is another kind of interface; delete it, or choose another name",
                     where(options));
@@ -187,6 +187,7 @@ class Tun final : public TunDevice {
   }
   bool carrier() const override { return present_name(options_, fd()).ok(); }
   Status withdraw() override {
+    if (keep_) return {};
     const auto name = present_name(options_, fd());
     if (!name.ok()) return {};
     // Should the rest fail, it goes with the descriptors.
@@ -215,7 +216,10 @@ StatusOr<bool> already_there(const host::Netlink& netlink, const TunOptions& opt
   if (absl::IsNotFound(link.status())) return false;
   if (!link.ok()) return link.status();
   if (link->kind != "tun") return attach_error(options, EINVAL);
-  if (link->carrier) return attach_error(options, EBUSY);
+  // The carrier would not tell: `set interface state … down` takes it away.
+  const auto queues = netlink.tun_queues(options.host_name);
+  if (!queues.ok()) return queues.status();
+  if (*queues > 0) return attach_error(options, EBUSY);
   return true;
 }
 

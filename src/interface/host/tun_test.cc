@@ -206,11 +206,31 @@ TEST_F(TunTest, AttachesAgainToAPersistentDevice) {
   EXPECT_EQ(*host::Netlink::open(ns->path())->addresses("eth0"), std::vector<std::string>{"10.0.0.1/32"});
 }
 
-TEST_F(TunTest, RefusesAnInterfaceThatAnotherProcessUses) {
+TEST_F(TunTest, RefusesAnInterfaceThatIsInUse) {
   open_up();
-  const auto second = driver.open(options());
-  EXPECT_TRUE(absl::IsAlreadyExists(second.status()));
-  EXPECT_NE(text(second.status()).find("another process"), std::string::npos);
+  TunDriver other{world.registry, "tun", LinkLayer::Ip};
+  for (const bool up : {true, false}) {
+    ASSERT_TRUE(tun->set_admin_state(up).ok());
+    const auto second = other.open(options());
+    EXPECT_TRUE(absl::IsAlreadyExists(second.status())) << up << text(second.status());
+    EXPECT_NE(text(second.status()).find("another process"), std::string::npos);
+  }
+}
+
+TEST_F(TunTest, CountsTheDescriptorsThatHoldADevice) {
+  TunOptions o = options();
+  o.persistent = true;
+  o.queues = 3;
+  auto device = driver.open(o);
+  ASSERT_TRUE(device.ok()) << text(device.status());
+  const auto netlink = host::Netlink::open(ns->path());
+  EXPECT_EQ(*netlink->tun_queues("eth0"), 3u);
+  EXPECT_TRUE(absl::IsNotFound(netlink->tun_queues("eth7").status()));
+  (*device)->keep(true);
+  EXPECT_TRUE((*device)->withdraw().ok());
+  EXPECT_TRUE(netlink->link("eth0").ok()) << "what is kept is not withdrawn";
+  device->reset();
+  EXPECT_EQ(*netlink->tun_queues("eth0"), 0u);
 }
 
 TEST_F(TunTest, RefusesAnInterfaceOfAnotherKind) {
