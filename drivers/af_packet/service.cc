@@ -40,6 +40,7 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
     return {};
   }
   if (context_.unprivileged()) return failed_precondition("driver af-packet needs a privileged daemon");
+  if (Status status = context_.interfaces().would_create(request.name()); !status.ok()) return status;
   if (call.dry_run()) {
     const auto netlink = host::Netlink::open(options.namespace_path);
     return netlink.ok() ? netlink->link(options.host_name).status() : netlink.status();

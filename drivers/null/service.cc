@@ -22,6 +22,7 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
     done.set_unchanged(true);
     return {};
   }
+  if (Status status = context_.interfaces().would_create(request.name()); !status.ok()) return status;
   if (call.dry_run()) return {};
   return context_.interfaces().create(request.name(), std::make_unique<NullDevice>(options)).status();
 }

@@ -22,6 +22,7 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
     done.set_unchanged(true);
     return {};
   }
+  if (Status status = context_.interfaces().would_create(request.name()); !status.ok()) return status;
   if (call.dry_run()) return options.receive.empty() ? Status() : Capture::read(options.receive).status();
   auto device = PcapDevice::open(options);
   if (!device.ok()) return device.status();

@@ -37,6 +37,7 @@ struct InterfaceEntry {
   InterfaceIndex index;
   std::string name;    ///< "eth0", "pod/web", "eth0.100"
   std::string driver;  ///< "tun", …, or "vlan"
+  std::string owner;   ///< who alone may delete it: "pod"; empty: the operator
   bool admin_up = false;
   bool carrier = true;
   LinkLayer link = LinkLayer::Ethernet;
@@ -68,10 +69,14 @@ class SLUICE_API Interfaces {
 
   virtual ~Interfaces() = default;
 
-  /// Takes the device, opens its queues, spreads them over the workers. The interface is down and has no address.
-  /// Errors: the name is taken, too long (63) or has other characters than letters, digits and . _ - / ; the table is
-  /// full; what the driver says.
-  virtual StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device> device) = 0;
+  /// Takes the device, opens its queues, spreads them over the workers. The interface is down and has no address. owner
+  /// is the noun of the command that alone may delete it, where that is not "interface"; names that begin with pod/ are
+  /// owner pod's. Errors: would_create's; what the driver says.
+  virtual StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device> device,
+                                          std::string_view owner = {}) = 0;
+  /// What create() would refuse before it looks at the device: the name is taken, another owner's, too long (63) or has
+  /// other characters than letters, digits and . _ - / ; the table is full.
+  virtual Status would_create(std::string_view name, std::string_view owner = {}) const = 0;
   /// outer alone is an 802.1Q tag; outer and inner are 802.1ad with 802.1Q inside.
   virtual StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
                                                std::uint16_t inner) = 0;

@@ -53,12 +53,15 @@ StatusOr<bool> HostTap::create(const PodSpec& spec, bool dry_run) {
   auto device = driver_.open(tun_options(spec, context_.workers()));
   if (!device.ok()) return device.status();
   device_ = device->get();
+  // What a crash has left stays when something is refused from here on.
+  device_->keep(device_->attached());
   const auto index = context_.interfaces().create(spec.name, std::move(*device));
   if (!index.ok()) return index.status();
   if (Status status = connect(spec, *index); !status.ok()) {
     (void)context_.interfaces().remove(*index);
     return status;
   }
+  device_->keep(false);
   log(LogLevel::Info, "host tap created", field("interface", spec.name), field("host-name", spec.host_name));
   return true;
 }
@@ -66,8 +69,7 @@ StatusOr<bool> HostTap::create(const PodSpec& spec, bool dry_run) {
 Status HostTap::check(const PodSpec& spec) const {
   if (context_.unprivileged()) return failed_precondition("a host tap needs a privileged daemon");
   if (!context_.routes() || !context_.local()) return failed_precondition("a host tap needs the IP stack");
-  if (const auto* entry = context_.interfaces().find(spec.name))
-    return exists("interface {} exists and belongs to driver {}", entry->name, entry->driver);
+  if (Status status = context_.interfaces().would_create(spec.name); !status.ok()) return status;
   for (const IpPrefix& prefix : spec.prefixes()) {
     const auto route = context_.routes()->find(spec.table, prefix);
     if (route && (route->source == RouteSource::Local || route->source == RouteSource::Pod))

@@ -11,6 +11,7 @@ namespace {
 // Next hops inside the pod. Nobody has them and nobody asks for them: a TUN has no neighbours.
 constexpr const char* kNextHop4 = "169.254.1.1";
 constexpr const char* kNextHop6 = "fe80::1";
+constexpr std::string_view kOwner = "pod";
 
 TunOptions tun_options(const PodSpec& spec, unsigned workers) {
   TunOptions options;
@@ -70,13 +71,16 @@ StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
   if (!device.ok()) return device.status();
   const bool attached = (*device)->attached();
   Pod pod{.spec = spec, .device = device->get()};
-  const auto index = add_interface(spec, std::move(*device));
+  // What a crash has left stays when something is refused from here on.
+  pod.device->keep(attached);
+  const auto index = context_.interfaces().create(spec.interface_name(), std::move(*device), kOwner);
   if (!index.ok()) return index.status();
   pod.interface = *index;
   if (Status status = connect(pod); !status.ok()) {
     (void)context_.interfaces().remove(pod.interface);
     return status;
   }
+  pod.device->keep(false);
   if (on_change) on_change();
   log(LogLevel::Info, attached ? "pod attached again" : "pod created", field("pod", spec.name),
       field("netns", spec.namespace_path), field("interface", spec.interface_name()));
@@ -86,8 +90,9 @@ StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
 Status Pods::check(const PodSpec& spec) const {
   if (context_.unprivileged()) return failed_precondition("pods need a privileged daemon");
   if (!context_.routes()) return failed_precondition("pods need the IP stack");
-  if (const auto* entry = context_.interfaces().find(spec.interface_name()))
-    return exists("interface {} exists and belongs to driver {}", entry->name, entry->driver);
+  if (!pods_.contains(spec.name)) {
+    if (Status status = context_.interfaces().would_create(spec.interface_name(), kOwner); !status.ok()) return status;
+  }
   if (Status status = check_addresses(spec); !status.ok()) return status;
   if (const auto id = host::namespace_id(spec.namespace_path); id.ok()) {
     for (const auto& [name, other] : pods_) {
@@ -112,15 +117,6 @@ Status Pods::check_addresses(const PodSpec& spec) const {
       return exists("address {} in table {}: this node has it itself", prefix.address.to_string(), spec.table);
   }
   return {};
-}
-
-StatusOr<InterfaceIndex> Pods::add_interface(const PodSpec& spec, std::unique_ptr<TunDevice> device) {
-  const bool attached = device->attached();
-  device->keep(attached);
-  TunDevice* kept = device.get();
-  auto index = context_.interfaces().create(spec.interface_name(), std::move(device));
-  if (index.ok()) kept->keep(false);
-  return index;
 }
 
 // Everything behind the interface: table, guard, routes, state. The caller undoes it by removing the interface.

@@ -48,7 +48,6 @@ class Pods {
  private:
   Status check(const PodSpec& spec) const;
   Status check_addresses(const PodSpec& spec) const;
-  StatusOr<InterfaceIndex> add_interface(const PodSpec& spec, std::unique_ptr<TunDevice> device);
   Status connect(Pod& pod);
   Status add_routes(const Pod& pod);
   void deleted(InterfaceIndex interface);

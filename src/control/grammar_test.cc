@@ -96,7 +96,7 @@ TEST_F(GrammarTest, SaysWhereAndWhatWasExpected) {
   EXPECT_EQ(parse("add fruit apple 2000"), "column 17: count 2000: must be 1 to 1000");
   EXPECT_EQ(parse("add fruit apple 99999999999999999999"), "column 17: count 99999999999999999999: must be 1 to 1000");
   EXPECT_EQ(parse("add fruit"),
-            "column 10: the line ends; expected NAME (a name of letters, digits and -_./: (at most 63))");
+            "column 10: the line ends; expected NAME (a name of letters, digits and -_./ (at most 63))");
   EXPECT_EQ(parse("remove fruit apple pear"), "column 20: \"pear\": the command ends before it");
   EXPECT_EQ(parse("add fruit apple 3 color red"),
             "column 19: \"color\": expected colour, tags, ripe, price or note; did you mean colour?");
@@ -161,7 +161,7 @@ TEST(Syntax, RefusesWhatIsMalformedWithItsPlace) {
 TEST(CheckRules, FillsDefaultsAndRefusesWhatIsMissing) {
   FruitSpec fruit;
   EXPECT_EQ(sluice::text(check_rules(fruit, {})),
-            "name: is missing; must be a name of letters, digits and -_./: (at most 63)");
+            "name: is missing; must be a name of letters, digits and -_./ (at most 63)");
   fruit.set_name("apple");
   EXPECT_EQ(sluice::text(check_rules(fruit, {})), "count 0: must be 1 to 1000");
   fruit.set_count(3);
@@ -169,7 +169,7 @@ TEST(CheckRules, FillsDefaultsAndRefusesWhatIsMissing) {
   EXPECT_EQ(fruit.price(), 7u);
   fruit.set_name("an apple");
   EXPECT_EQ(sluice::text(check_rules(fruit, {})),
-            "name an apple: must be a name of letters, digits and -_./: (at most 63)");
+            "name an apple: must be a name of letters, digits and -_./ (at most 63)");
 }
 
 TEST(CheckRules, TakesOffAndTheFirstEnumeratorForAnswers) {

@@ -25,7 +25,7 @@ constexpr std::array<Builtin, 13> kBuiltins{{
     {"ip6-prefix", "an IPv6 prefix (fd00:1::/64)"},
     {"interface-address", "an address with its prefix length (10.0.0.1/24, fd00::1/64)"},
     {"mac", "a MAC address (02:00:00:00:00:01)"},
-    {"name", "a name of letters, digits and -_./: (at most 63)"},
+    {"name", "a name of letters, digits and -_./ (at most 63)"},
     {"path", "an absolute path"},
     {"duration", "a time (10s, 500ms)"},
     {"bytes", "a size (65536, 64k, 2M)"},
@@ -67,7 +67,7 @@ bool is_mac(std::string_view text) {
 }
 
 bool is_name(std::string_view text) {
-  constexpr std::string_view kOther = "-_./:";
+  constexpr std::string_view kOther = "-_./";
   if (text.empty() || text.size() > 63 || !std::isalnum(static_cast<unsigned char>(text.front()))) return false;
   return std::all_of(text.begin(), text.end(), [&](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || kOther.find(c) != std::string_view::npos;

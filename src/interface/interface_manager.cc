@@ -11,6 +11,8 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kNameMax = 63;
+// pod/NAME is the interface of pod NAME and of nothing else.
+constexpr std::string_view kPodOwner = "pod", kPodPrefix = "pod/";
 
 bool name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-' || c == '/';
@@ -25,9 +27,15 @@ InterfaceManager::~InterfaceManager() {
   dataplane_.rcu().drain();
 }
 
-Status InterfaceManager::check_name(std::string_view name) const {
+Status InterfaceManager::check_name(std::string_view name, std::string_view owner) const {
   if (name.empty() || name.size() > kNameMax || !std::all_of(name.begin(), name.end(), name_character)) {
     return refused("interface name '{}': must be 1 to {} letters, digits or . _ - /", name, kNameMax);
+  }
+  if (name.starts_with(kPodPrefix) && owner != kPodOwner) {
+    return refused(
+        "interface name '{}': names that begin with {} are the interfaces of pods; choose another one, or use "
+        "create pod",
+        name, kPodPrefix);
   }
   if (by_name_.contains(name)) return exists("interface {} exists; choose another name or delete it first", name);
   return {};
@@ -42,8 +50,14 @@ StatusOr<std::uint32_t> InterfaceManager::free_slot() const {
   return number;
 }
 
-StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_ptr<Device> device) {
-  if (auto status = check_name(name); !status.ok()) return status;
+Status InterfaceManager::would_create(std::string_view name, std::string_view owner) const {
+  if (auto status = check_name(name, owner); !status.ok()) return status;
+  return free_slot().status();
+}
+
+StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_ptr<Device> device,
+                                                  std::string_view owner) {
+  if (auto status = check_name(name, owner); !status.ok()) return status;
   const auto number = free_slot();
   if (!number.ok()) return number.status();
   const std::string driver(device->driver());
@@ -60,6 +74,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   const DeviceInfo& info = device->info();
   made->entry.name = std::move(name);
   made->entry.driver = driver;
+  made->entry.owner = owner;
   made->entry.link = info.link;
   made->entry.mac = info.mac;
   made->entry.mtu = made->wanted_mtu = info.mtu;

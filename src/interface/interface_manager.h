@@ -16,7 +16,9 @@ class InterfaceManager final : public Interfaces {
   explicit InterfaceManager(Dataplane& dataplane) : dataplane_(dataplane) {}
   ~InterfaceManager() override;
 
-  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device> device) override;
+  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device> device,
+                                  std::string_view owner = {}) override;
+  Status would_create(std::string_view name, std::string_view owner = {}) const override;
   StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
                                        std::uint16_t inner) override;
   Status remove(InterfaceIndex index, std::function<void()> done) override;
@@ -52,7 +54,7 @@ class InterfaceManager final : public Interfaces {
   };
 
   StatusOr<std::uint32_t> free_slot() const;
-  Status check_name(std::string_view name) const;
+  Status check_name(std::string_view name, std::string_view owner = {}) const;
   void begin_later(const Slot& up);
   Slot* slot(InterfaceIndex index);
   const Slot* slot(InterfaceIndex index) const;

@@ -199,6 +199,21 @@ TEST_P(InterfaceManagerTest, AVlanHasACarrierWhileItsParentIsUpAndHasOne) {
                                              "a no-carrier", "a.5 no-carrier"}));
 }
 
+TEST_P(InterfaceManagerTest, KeepsPodsNamesForPods) {
+  constexpr const char* kSentence =
+      "interface name 'pod/web': names that begin with pod/ are the interfaces of pods; choose another one, or use "
+      "create pod";
+  EXPECT_EQ(text(interfaces->create("pod/web", std::make_unique<LoopDevice>(a), {}).status()), kSentence);
+  EXPECT_EQ(text(interfaces->would_create("pod/web", {})), kSentence);
+  const auto parent = interfaces->create("pod", std::make_unique<LoopDevice>(a), {});
+  ASSERT_TRUE(parent.ok());
+  EXPECT_EQ(text(interfaces->create_vlan("pod/web", *parent, 5, 0).status()), kSentence);
+  EXPECT_TRUE(interfaces->would_create("pod/web", "pod").ok());
+  const auto pod = interfaces->create("pod/web", std::make_unique<LoopDevice>(b), "pod");
+  ASSERT_TRUE(pod.ok());
+  EXPECT_EQ(interfaces->find(*pod)->owner, "pod");
+}
+
 TEST_P(InterfaceManagerTest, AStaleIndexIsRecognised) {
   const auto first = interfaces->create("a", std::make_unique<LoopDevice>(a));
   ASSERT_TRUE(first.ok());

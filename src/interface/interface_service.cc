@@ -273,9 +273,9 @@ Status InterfaceService::create_vlan(const VlanRequest& request, Done& done, Cal
 Status InterfaceService::delete_interface(const DeleteRequest& request, Done&, CallContext& call) {
   const auto e = entry(request.name());
   if (!e.ok()) return e.status();
-  if (request.name().starts_with(kPodPrefix)) {
-    return failed_precondition("interface {} belongs to a pod; use delete pod {}", request.name(),
-                               request.name().substr(kPodPrefix.size()));
+  if (const std::string& owner = (*e)->owner; !owner.empty()) {
+    return failed_precondition("interface {0} belongs to a {1}; use delete {1} {2}", request.name(), owner,
+                               request.name().substr(request.name().find('/') + 1));
   }
   if (call.dry_run()) return {};
   return interfaces_.remove((*e)->index, {});

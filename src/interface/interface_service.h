@@ -15,8 +15,6 @@ class InterfaceService {
   InterfaceService(Dataplane& dataplane, Interfaces& interfaces, Features& features)
       : dataplane_(dataplane), interfaces_(interfaces), features_(features) {}
   void offer(Api& api);
-  /// Interfaces that another command owns (pods): delete interface refuses them and names it.
-  static constexpr std::string_view kPodPrefix = "pod/";
 
  private:
   Stream<Interface> show(const InterfaceQuery& query);

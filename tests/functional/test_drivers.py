@@ -37,6 +37,24 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(network, 
     assert "mtu 1300 instead of 1400" in sluice.refusal(f"create interface {driver} t0 netns {far.path} mtu 1300")
 
 
+@pytest.mark.parametrize("driver", ["tun", "tap"])
+def test_what_a_crash_has_left_stays_when_a_command_is_refused(network, daemon, driver):
+    far = network.namespace("far")
+    sluice = daemon(startup=[f"create interface {driver} t0 netns {far.path} host-name eth0 persistent"],
+                    configuration={"journal": "none"})
+    sluice.kill()
+    sluice.write_configuration([], {"journal": "none"})
+    sluice.start()
+    for name in ("pod/t0", "t:0"):
+        sluice.ctl(*f"create interface {driver} {name} netns {far.path} host-name eth0 persistent".split())
+    assert sluice.json("show interface") == []
+    assert far.ip_json("link show type tun")[-1]["ifname"] == "eth0"
+    sluice.cli(f"create interface {driver} t0 netns {far.path} host-name eth0 persistent")
+    sluice.cli("set interface state t0 down")
+    assert "another interface here" in sluice.refusal(
+        f"create interface {driver} t1 netns {far.path} host-name eth0 persistent")
+
+
 def test_an_interface_whose_namespace_goes_is_removed(network, daemon):
     far = network.namespace("far")
     sluice = daemon(startup=[f"create interface tun t0 netns {far.path}", "set interface state t0 up"])

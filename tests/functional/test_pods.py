@@ -73,6 +73,15 @@ def test_a_namespace_is_named_by_a_process_in_it(network, daemon):
     wait_until(lambda: [row["name"] for row in sluice.json("show pod")] == ["b"], "the pod to go with the process")
 
 
+def test_the_names_of_pods_interfaces_are_theirs(network, daemon):
+    a = network.namespace("a")
+    sluice = daemon()
+    assert "names that begin with pod/" in sluice.refusal("create interface null pod/a")
+    assert "names that begin with pod/" in sluice.refusal("--dry-run create interface null pod/a")
+    sluice.cli(f"create pod a netns {a.path} address {A4}")
+    assert "use delete pod a" in sluice.refusal("delete interface pod/a")
+
+
 def test_an_address_in_use_is_refused(network, daemon):
     a, b = network.namespace("a"), network.namespace("b")
     sluice = daemon()

@@ -30,7 +30,12 @@ class MemoryInterfaces final : public Interfaces {
     tell(Event::StateChanged, entries_[index]);
   }
 
-  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device>) override { return add(std::move(name)); }
+  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device>, std::string_view) override {
+    return add(std::move(name));
+  }
+  Status would_create(std::string_view name, std::string_view) const override {
+    return find(name) ? exists("interface {} exists", name) : Status();
+  }
   StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex, std::uint16_t, std::uint16_t) override {
     return add(std::move(name));
   }

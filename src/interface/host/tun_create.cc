@@ -55,14 +55,19 @@ StatusOr<bool> TunDriver::create(Context& context, const std::string& name, TunO
     return false;
   }
   if (context.unprivileged()) return failed_precondition("driver {} needs a privileged daemon", driver_name());
+  if (Status status = context.interfaces().would_create(name); !status.ok()) return status;
   if (dry_run) {
     if (Status status = check(options); !status.ok()) return status;
     return true;
   }
   auto device = open(options);
   if (!device.ok()) return device.status();
+  TunDevice* opened = device->get();
+  // What a crash has left stays when the interface is refused.
+  opened->keep(opened->attached());
   auto index = context.interfaces().create(name, std::move(*device));
   if (!index.ok()) return index.status();
+  opened->keep(false);
   return true;
 }
 
