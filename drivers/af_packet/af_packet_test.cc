@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -39,6 +40,7 @@ class AfPacketTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!testing::can_make_namespaces()) GTEST_SKIP() << "needs root";
+    std::filesystem::create_directory(folder);
     ns.emplace();
     ns->inside([&] {
       nl_sock* socket = nl_socket_alloc();
@@ -61,12 +63,23 @@ class AfPacketTest : public ::testing::Test {
   }
   void TearDown() override {
     if (far >= 0) close(far);
+    device.reset();
+    EXPECT_TRUE(!ns || std::filesystem::is_empty(folder)) << "no note stays behind a device that was closed";
+    std::filesystem::remove_all(folder);
   }
 
+  std::unique_ptr<PacketDevice> open(std::uint16_t queues = 1) {
+    auto opened = PacketDevice::open({.host_name = "near", .namespace_path = ns->path(), .queues = queues}, silences);
+    EXPECT_TRUE(opened.ok()) << text(opened.status());
+    return opened.ok() ? std::move(*opened) : nullptr;
+  }
+  std::string sysctl(std::string_view name) const {
+    const auto value = host::read_sysctl(ns->path(), fmt::format("ipv4/conf/near/{}", name));
+    return value.ok() ? *value : text(value.status());
+  }
   void open_near(std::uint16_t queues = 1) {
-    auto opened = PacketDevice::open({.host_name = "near", .namespace_path = ns->path(), .queues = queues});
-    ASSERT_TRUE(opened.ok()) << text(opened.status());
-    device = std::move(*opened);
+    device = open(queues);
+    ASSERT_TRUE(device);
     rx = *device->open_rx();
     tx = *device->open_tx();
     ns->inside([&] {
@@ -122,6 +135,8 @@ class AfPacketTest : public ::testing::Test {
 
   TestWorld world;
   std::optional<TestNamespace> ns;
+  const std::filesystem::path folder = ::testing::TempDir() + fmt::format("af-packet-{}", getpid());
+  Silences silences{folder};
   std::unique_ptr<PacketDevice> device;
   std::vector<std::unique_ptr<RxQueue>> rx;
   std::vector<std::unique_ptr<TxQueue>> tx;
@@ -333,6 +348,17 @@ TEST_F(AfPacketTest, SilencesTheKernelOnAnInterfaceWithoutAddresses) {
   EXPECT_EQ(*host::read_sysctl(ns->path(), name), "0") << "what was found is given back";
 }
 
+TEST_F(AfPacketTest, GivesTheKernelsStackBackWithTheLastDeviceOfAnInterface) {
+  auto first = open(), second = open();
+  first.reset();
+  EXPECT_EQ(sysctl("arp_ignore"), "8") << "the second device still uses it";
+  auto third = open();
+  second.reset();
+  EXPECT_EQ(sysctl("arp_ignore"), "8");
+  third.reset();
+  EXPECT_EQ(sysctl("arp_ignore"), "0");
+}
+
 TEST_F(AfPacketTest, LeavesTheKernelAloneWhereItHasAddresses) {
   ASSERT_TRUE(host::Netlink::open(ns->path())->add_address("near", "10.0.0.1/24").ok());
   open_near();
@@ -353,10 +379,10 @@ TEST_F(AfPacketTest, NoticesThatTheInterfaceIsGone) {
 }
 
 TEST_F(AfPacketTest, NamesAnInterfaceThatIsMissingOrOfAnotherKind) {
-  const auto missing = PacketDevice::open({.host_name = "eth77", .namespace_path = ns->path()});
+  const auto missing = PacketDevice::open({.host_name = "eth77", .namespace_path = ns->path()}, silences);
   EXPECT_TRUE(absl::IsNotFound(missing.status()));
   EXPECT_NE(text(missing.status()).find("eth77"), std::string::npos);
-  const auto loopback = PacketDevice::open({.host_name = "lo", .namespace_path = ns->path()});
+  const auto loopback = PacketDevice::open({.host_name = "lo", .namespace_path = ns->path()}, silences);
   EXPECT_TRUE(absl::IsFailedPrecondition(loopback.status())) << text(loopback.status());
 }
 

@@ -28,7 +28,7 @@ std::string differences(const Options& present, const Options& wanted) {
   return fmt::format("{}", fmt::join(found, ", "));
 }
 
-StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& options) {
+StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& options, Silences& silences) {
   auto netlink = host::Netlink::open(options.namespace_path);
   if (!netlink.ok()) return netlink.status();
   const auto link = netlink->link(options.host_name);
@@ -45,7 +45,13 @@ StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& option
   info.detail = where(options);
   // The kernel finishes in software what the NIC cannot.
   info.offloads = {.tx_checksum = true, .tx_tso4 = true, .tx_tso6 = true, .tx_uso = true};
-  device->take_over();
+  // Where the operator has left addresses on the interface he wants the kernel's stack.
+  const auto addresses = device->netlink_.addresses(options.host_name);
+  if (addresses.ok() && addresses->empty()) {
+    device->silence_ = silences.hold(options.namespace_path, *link);
+  } else {
+    silences.end(options.namespace_path, *link);
+  }
   if (Status status = device->netlink_.set_up(options.host_name, true); !status.ok()) return status;
   if (Status status = device->open_sockets(); !status.ok()) return status;
   return device;
@@ -65,30 +71,6 @@ Status PacketDevice::open_sockets() {
     return {};
   });
 }
-
-// Two stacks behind one MAC address would both answer. Where the operator has left addresses on the interface he wants
-// the kernel's.
-void PacketDevice::take_over() {
-  const auto addresses = netlink_.addresses(options_.host_name);
-  if (!addresses.ok() || !addresses->empty()) return;
-  const std::vector<Setting> wanted{{fmt::format("ipv6/conf/{}/disable_ipv6", options_.host_name), "1"},
-                                    {fmt::format("ipv4/conf/{}/forwarding", options_.host_name), "0"},
-                                    {fmt::format("ipv4/conf/{}/arp_ignore", options_.host_name), "8"},
-                                    // All sources are reached elsewhere: a host tap has this node's addresses too.
-                                    {fmt::format("ipv4/conf/{}/rp_filter", options_.host_name), "1"}};
-  for (const Setting& setting : wanted) {
-    const auto before = host::read_sysctl(options_.namespace_path, setting.name);
-    if (!before.ok() || *before == setting.value) continue;
-    if (host::write_sysctl(options_.namespace_path, setting.name, setting.value).ok())
-      saved_.push_back({setting.name, *before});
-  }
-}
-
-void PacketDevice::give_back() {
-  for (const Setting& setting : saved_) (void)host::write_sysctl(options_.namespace_path, setting.name, setting.value);
-}
-
-PacketDevice::~PacketDevice() { give_back(); }
 
 StatusOr<std::vector<std::unique_ptr<RxQueue>>> PacketDevice::open_rx() {
   std::vector<std::unique_ptr<RxQueue>> queues;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "queue.h"
+#include "silence.h"
 
 namespace sluice::af_packet {
 
@@ -27,9 +28,9 @@ std::string differences(const Options& present, const Options& wanted);
 class PacketDevice final : public Device {
  public:
   /// Sets the kernel's interface up. One that has no addresses is taken over: the kernel's own IP stack neither answers
-  /// nor forwards on it until the device is destroyed. Errors: no such interface, not Ethernet, no privilege.
-  static StatusOr<std::unique_ptr<PacketDevice>> open(const Options& options);
-  ~PacketDevice() override;
+  /// nor forwards on it until the last device of it is destroyed. Errors: no such interface, not Ethernet, no
+  /// privilege.
+  static StatusOr<std::unique_ptr<PacketDevice>> open(const Options& options, Silences& silences);
 
   std::string_view driver() const override { return "af-packet"; }
   const DeviceInfo& info() const override { return info_; }
@@ -49,18 +50,13 @@ class PacketDevice final : public Device {
  private:
   PacketDevice(Options options, host::Netlink netlink) : options_(std::move(options)), netlink_(std::move(netlink)) {}
   Status open_sockets();
-  void take_over();
-  void give_back();
   void read_statistics() const;
 
   Options options_;
   host::Netlink netlink_;
   int index_ = 0;
   std::vector<std::shared_ptr<Socket>> sockets_;
-  struct Setting {
-    std::string name, value;
-  };
-  std::vector<Setting> saved_;
+  std::shared_ptr<Silence> silence_;
   DeviceInfo info_;
   mutable std::uint64_t packets_ = 0, lost_ = 0;
 };

@@ -45,7 +45,7 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
     const auto netlink = host::Netlink::open(options.namespace_path);
     return netlink.ok() ? netlink->link(options.host_name).status() : netlink.status();
   }
-  auto device = PacketDevice::open(options);
+  auto device = PacketDevice::open(options, silences_);
   if (!device.ok()) return device.status();
   return context_.interfaces().create(request.name(), std::move(*device)).status();
 }

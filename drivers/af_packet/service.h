@@ -7,12 +7,13 @@
 #include <memory>
 
 #include "af_packet/af_packet.pb.h"
+#include "silence.h"
 
 namespace sluice::af_packet {
 
 class Service {
  public:
-  explicit Service(Context& context) : context_(context) {}
+  explicit Service(Context& context) : context_(context), silences_(context.run_folder()) {}
   void offer(Api& api);
   /// Begins to look for interfaces that the kernel has removed.
   void start();
@@ -22,6 +23,7 @@ class Service {
  private:
   void look() const;
   Context& context_;
+  Silences silences_;
   std::unique_ptr<Timer> timer_;
 };
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace asio {
 class io_context;
@@ -47,6 +48,8 @@ class SLUICE_API Context {
   virtual unsigned workers() const = 0;
   /// No privileges, hugepages or kernel devices: pcap, null and pg only.
   virtual bool unprivileged() const = 0;
+  /// Where files lie that outlive a crash but not a reboot: beside the sockets. Empty: nowhere (tests).
+  virtual std::string run_folder() const = 0;
 
   /// Calls function each period until the timer is destroyed.
   virtual std::unique_ptr<Timer> every(std::chrono::milliseconds period, std::function<void()> function) = 0;

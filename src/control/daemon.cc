@@ -24,6 +24,7 @@ Status Daemon::assemble() {
   ip_ = std::make_unique<IpStack>(*context_);
   context_->set_routes(&ip_->routes());
   context_->set_local(&ip_->local());
+  context_->set_run_folder(options_.run_folder);
   ip_->register_nodes(*registry_);
   register_offload_nodes(*registry_);
   if (auto status = add_plugins(); !status.ok()) return status;

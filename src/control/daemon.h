@@ -27,6 +27,7 @@ struct DaemonOptions {
   std::vector<std::string> plugins;                  ///< empty: all in the folder
   std::vector<std::filesystem::path> extra_plugins;  ///< files
   bool unprivileged = false;
+  std::filesystem::path run_folder;  ///< Context::run_folder
 };
 
 class SLUICE_API Daemon {

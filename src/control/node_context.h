@@ -3,6 +3,8 @@
 #pragma once
 #include <asio/io_context.hpp>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "core/dataplane.h"
 #include "interface/feature_manager.h"
@@ -28,6 +30,7 @@ class SLUICE_API NodeContext final : public Context {
   const Graph& graph() const override { return dataplane_.graph(); }
   unsigned workers() const override { return dataplane_.worker_count(); }
   bool unprivileged() const override { return unprivileged_; }
+  std::string run_folder() const override { return run_folder_; }
   std::unique_ptr<Timer> every(std::chrono::milliseconds period, std::function<void()> function) override;
   Packet* alloc_packet() override { return dataplane_.buffers().alloc(); }
   void free_packet(Packet* packet) override { dataplane_.buffers().free(packet); }
@@ -38,6 +41,7 @@ class SLUICE_API NodeContext final : public Context {
 
   void set_routes(Routes* routes) { routes_ = routes; }
   void set_local(LocalDelivery* local) { local_ = local; }
+  void set_run_folder(std::string folder) { run_folder_ = std::move(folder); }
   /// Begins to hear the workers' messages and to look after carriers; after Dataplane::build().
   void watch();
 
@@ -51,6 +55,7 @@ class SLUICE_API NodeContext final : public Context {
   FeatureManager features_;
   Routes* routes_ = nullptr;
   LocalDelivery* local_ = nullptr;
+  std::string run_folder_;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Timer> carrier_timer_;
 };

@@ -48,6 +48,7 @@ DaemonOptions options_of(const Configuration& c, const Arguments& arguments) {
   options.plugins = c.plugins;
   options.extra_plugins = {arguments.plugins.begin(), arguments.plugins.end()};
   options.unprivileged = arguments.unprivileged;
+  options.run_folder = std::filesystem::path(c.api_socket).parent_path();
   return options;
 }
 

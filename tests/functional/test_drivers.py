@@ -132,6 +132,21 @@ def test_the_kernel_is_silent_on_the_uplink_until_it_is_given_back(uplink):
     wait_until(lambda: here.run("cat", setting).stdout.strip() == "0", "the settings to be given back")
 
 
+def test_the_kernels_settings_are_given_back_after_a_crash_too(uplink):
+    sluice, here, *_ = uplink
+    setting = "/proc/sys/net/ipv4/conf/uplink/arp_ignore"
+    sluice.kill()
+    assert here.run("cat", setting).stdout.strip() == "8", "nobody was there to give it back"
+    sluice.start()
+    sluice.cli("create interface af-packet again host-interface uplink")
+    sluice.cli("delete interface uplink")
+    assert [row["name"] for row in sluice.json("show interface")] == ["again", "pod/web"]
+    assert here.run("cat", setting).stdout.strip() == "8", "the second still uses it"
+    sluice.stop()
+    assert here.run("cat", setting).stdout.strip() == "0"
+    assert [name for name in os.listdir(sluice.socket.parent) if name.startswith("af-packet")] == []
+
+
 def test_an_uplink_that_the_kernel_removes_is_removed_here(uplink):
     sluice, _, outside, _ = uplink
     outside.ip("link delete eth0")
