@@ -113,6 +113,22 @@ class SLUICE_API Netlink {
   std::string path_;
 };
 
+/// Hears of changes to the links of a namespace, from when it was opened.
+class SLUICE_API LinkEvents {
+ public:
+  static StatusOr<LinkEvents> open(const std::string& namespace_path);
+  LinkEvents(LinkEvents&& other) noexcept;
+  LinkEvents& operator=(LinkEvents&&) = delete;
+  ~LinkEvents();
+  /// Whether the link of this index may have been set up or down, changed otherwise or lost an address since the last
+  /// call. Never waits.
+  bool changed(int index);
+
+ private:
+  explicit LinkEvents(int fd) : fd_(fd) {}
+  int fd_;
+};
+
 /// Writes a file below /proc/sys/net ("ipv6/conf/eth0/disable_ipv6") in a namespace. Errors: no such setting.
 SLUICE_API Status write_sysctl(const std::string& namespace_path, const std::string& name, const std::string& value);
 

@@ -57,7 +57,7 @@ class SLUICE_API Interfaces {
  public:
   enum class Event : std::uint8_t {
     Created,
-    Deleted,  ///< the entry is still whole; listeners let go of it
+    Deleted,  ///< the entry is still whole, but no longer under its name or in list(); listeners let go of it
     StateChanged,
     MtuChanged,
     MacChanged,

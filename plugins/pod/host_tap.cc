@@ -10,6 +10,8 @@ namespace {
 
 // Behind every default route that the host has of its own.
 constexpr std::uint32_t kLastResort = 20000;
+// Seconds until what the kernel has refused is tried again.
+constexpr int kPatience = 5;
 
 TunOptions tun_options(const PodSpec& spec, unsigned workers) {
   TunOptions options;
@@ -82,6 +84,7 @@ Status HostTap::connect(const PodSpec& spec, InterfaceIndex interface) {
   spec_ = spec;
   interface_ = interface;
   addresses_ = tun_options(spec, 1).host_addresses;
+  complaint_.clear();
   // Replies may come in by another interface of the host than the one its routing would choose.
   (void)host::write_sysctl("", fmt::format("ipv4/conf/{}/rp_filter", spec.host_name), "2");
   if (auto up = context_.interfaces().set_state(interface, true); !up.ok()) return up.status();
@@ -95,6 +98,13 @@ Status HostTap::connect(const PodSpec& spec, InterfaceIndex interface) {
   const auto netlink = host::Netlink::open("");
   if (!netlink.ok()) return netlink.status();
   if (Status status = netlink->set_up(spec.host_name, true); !status.ok()) return status;
+  const auto link = netlink->link(spec.host_name);
+  if (!link.ok()) return link.status();
+  auto events = host::LinkEvents::open("");
+  if (!events.ok()) return events.status();
+  link_ = link->index;
+  events_.emplace(std::move(*events));
+  timer_ = context_.every(std::chrono::seconds(1), [this] { look(); });
   sync();
   return {};
 }
@@ -114,6 +124,8 @@ void HostTap::deleted() {
   spec_.reset();
   for (const IpPrefix& prefix : spec.prefixes()) context_.routes()->remove(spec.table, prefix, RouteSource::Pod);
   (void)context_.local()->set_punt(InterfaceIndex());  // taking it away cannot fail
+  timer_.reset();
+  events_.reset();
   routes_.clear();
   if (Status status = device_->withdraw(); !status.ok())
     log(LogLevel::Warning, "host tap was not removed", field("interface", spec.name), field("why", text(status)));
@@ -156,24 +168,45 @@ std::map<std::string, host::Route> HostTap::wanted_routes() const {
 
 void HostTap::sync() {
   if (!spec_) return;
+  in_line_ = false;
   const auto netlink = host::Netlink::open("");
   if (!netlink.ok()) return;
-  const auto report = [&](const Status& status) {
-    if (!status.ok()) log(LogLevel::Warning, "host tap", field("interface", spec_->name), field("why", text(status)));
+  // Nothing can be added before it is up again, and look() hears when it is.
+  if (const auto link = netlink->link(spec_->host_name); link.ok() && !link->up) return;
+  std::string trouble;
+  const auto took = [&](const Status& status) {
+    if (!status.ok() && trouble.empty()) trouble = text(status);
+    return status.ok();
   };
   auto addresses = wanted_addresses();
   if (addresses != addresses_) {
-    report(netlink->set_addresses(spec_->host_name, addresses));
-    addresses_ = std::move(addresses);
+    addresses_.clear();
+    if (took(netlink->set_addresses(spec_->host_name, addresses))) addresses_ = std::move(addresses);
   }
-  auto wanted = wanted_routes();
-  for (const auto& [destination, route] : routes_) {
-    if (!wanted.contains(destination)) report(netlink->remove_route(spec_->host_name, route));
-  }
+  const auto wanted = wanted_routes();
+  std::erase_if(routes_, [&](const auto& known) {
+    return !wanted.contains(known.first) && took(netlink->remove_route(spec_->host_name, known.second));
+  });
   for (const auto& [destination, route] : wanted) {
-    if (!routes_.contains(destination)) report(netlink->add_route(spec_->host_name, route));
+    if (!routes_.contains(destination) && took(netlink->add_route(spec_->host_name, route)))
+      routes_.emplace(destination, route);
   }
-  routes_ = std::move(wanted);
+  in_line_ = trouble.empty();
+  if (trouble != complaint_ && !in_line_)
+    log(LogLevel::Warning, "host tap", field("interface", spec_->name), field("why", trouble));
+  complaint_ = std::move(trouble);
+}
+
+void HostTap::look() {
+  if (events_->changed(link_)) {
+    addresses_.clear();
+    routes_.clear();
+    waited_ = kPatience;
+    in_line_ = false;
+  }
+  if (in_line_ || ++waited_ < kPatience) return;
+  waited_ = 0;
+  sync();
 }
 
 }  // namespace sluice::pod

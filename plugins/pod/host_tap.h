@@ -38,8 +38,10 @@ class HostTap {
   Status connect(const PodSpec& spec, InterfaceIndex interface);
   Status check(const PodSpec& spec) const;
   void deleted();
-  /// Brings the kernel's routes and addresses in line with pods and interfaces.
+  /// Brings the kernel's routes and addresses in line with pods and interfaces, as far as it takes them.
   void sync();
+  /// Tries again what the kernel did not take, and what it has lost since: setting the link down takes all routes.
+  void look();
   std::vector<std::string> wanted_addresses() const;
   std::map<std::string, host::Route> wanted_routes() const;
 
@@ -49,8 +51,15 @@ class HostTap {
   std::optional<PodSpec> spec_;
   InterfaceIndex interface_;
   TunDevice* device_ = nullptr;  ///< the interface's
+  int link_ = 0;                 ///< the kernel's index of its side
+  std::optional<host::LinkEvents> events_;
+  std::unique_ptr<Timer> timer_;
+  // What the kernel has taken.
   std::vector<std::string> addresses_;
   std::map<std::string, host::Route> routes_;
+  bool in_line_ = false;
+  int waited_ = 0;
+  std::string complaint_;  ///< the last that was logged
 };
 
 }  // namespace sluice::pod

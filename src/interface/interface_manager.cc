@@ -191,9 +191,9 @@ Status InterfaceManager::remove(InterfaceIndex index, std::function<void()> done
     if (other && other->entry.parent == index) (void)remove(other->entry.index, {});
   }
   s->entry.admin_up = false;
+  by_name_.erase(s->entry.name);
   for (auto it = listeners_.rbegin(); it != listeners_.rend(); ++it) (*it)(Event::Deleted, s->entry, nullptr);
   unbind(*s);
-  by_name_.erase(s->entry.name);
   std::shared_ptr<Slot> gone(slots_[index.slot()].release());
   publish_state();
   dataplane_.rcu().defer([gone, done]() mutable {

@@ -36,7 +36,7 @@ void AddressKeeper::on_interface(Interfaces::Event event, const InterfaceEntry& 
     case Event::MacChanged:
     case Event::TableChanged: break;
   }
-  publish(event == Event::Deleted ? entry.index : InterfaceIndex{});
+  publish();
 }
 
 void AddressKeeper::add(const InterfaceEntry& entry, const InterfaceAddress& address) {
@@ -115,10 +115,9 @@ void AddressKeeper::give_link_local() {
   }
 }
 
-void AddressKeeper::publish(InterfaceIndex gone) {
+void AddressKeeper::publish() {
   auto table = std::make_unique<AddressTable>();
   for (const InterfaceEntry* entry : interfaces_.list()) {
-    if (entry->index == gone) continue;
     if (table->by_slot.size() <= entry->index.slot()) table->by_slot.resize(entry->index.slot() + 1);
     OwnAddresses& own = table->by_slot[entry->index.slot()];
     for (const InterfaceAddress& a : entry->addresses) {

@@ -52,7 +52,7 @@ class AddressKeeper {
   void begin(const InterfaceEntry& entry, const IpAddress& address, Watch& watch);
   void announce(const InterfaceEntry& entry, const IpAddress& address);
   void give_link_local();
-  void publish(InterfaceIndex gone = {});
+  void publish();
 
   IpState& state_;
   Interfaces& interfaces_;

@@ -66,6 +66,44 @@ def test_routes_and_addresses_follow_pods_and_interfaces(node):
     assert {r["dst"] for r in here.ip_json("route show dev host")} == {"default"}
 
 
+def test_what_a_deleted_interface_had_is_taken_back(node):
+    sluice, here, _, _ = node
+    sluice.cli("create interface vlan uplink 100")
+    sluice.cli("set interface address uplink.100 198.51.100.2/24")
+    sluice.cli("delete interface uplink")
+    assert addresses(here) == {"10.1.255.1/32", "fd00:1:ffff::1/128"}
+    assert {r["dst"] for r in here.ip_json("route show dev host")} == {"default", "10.1.0.2"}
+
+
+def test_routes_and_addresses_come_back_when_the_link_was_down(node):
+    sluice, here, _, _ = node
+
+    def state():
+        return (addresses(here), {r["dst"] for r in here.ip_json("route show dev host")},
+                {r["dst"] for r in here.ip_json("-6 route show dev host proto static")})
+
+    before = state()
+    assert "fd00:1::2" in before[2] and "10.1.0.2" in before[1]
+    here.ip("link set host down")
+    assert state() != before
+    sluice.cli("delete interface address uplink 192.0.2.2/24")
+    sluice.cli("set interface address uplink 192.0.2.2/24")
+    here.ip("link set host up")
+    wait_until(lambda: state() == before, "the host to have its routes and addresses back")
+    here.ping("10.1.0.2")
+
+
+def test_what_the_kernel_refuses_is_tried_again(node):
+    sluice, here, *_ = node
+    here.sysctl("net.ipv6.conf.host.disable_ipv6", 1)
+    sluice.cli("set interface address uplink 2001:db8:7::2/64")
+    sluice.cli("set interface address uplink 203.0.113.2/24")
+    assert "203.0.113.2/32" in addresses(here), "one family does not wait for the other"
+    here.sysctl("net.ipv6.conf.host.disable_ipv6", 0)
+    wait_until(lambda: "2001:db8:7::2/128" in addresses(here), "the address that was refused at first")
+    wait_until(lambda: "2001:db8:7::/64" in {r["dst"] for r in here.ip_json("-6 route show dev host")}, "its route")
+
+
 def test_the_same_command_again_changes_nothing_and_another_is_refused(node):
     sluice, *_ = node
     assert "unchanged" in sluice.cli("create host-tap host address 10.1.255.1,fd00:1:ffff::1")

@@ -40,8 +40,9 @@ class MemoryInterfaces final : public Interfaces {
     return add(std::move(name));
   }
   Status remove(InterfaceIndex index, std::function<void()> done) override {
-    InterfaceEntry gone = entries_[index];
+    InterfaceEntry& gone = entries_[index];
     gone.admin_up = false;
+    leaving_ = index;
     for (auto it = listeners_.rbegin(); it != listeners_.rend(); ++it) (*it)(Event::Deleted, gone, nullptr);
     entries_.erase(index);
     if (done) done();
@@ -53,7 +54,7 @@ class MemoryInterfaces final : public Interfaces {
   }
   const InterfaceEntry* find(std::string_view name) const override {
     for (const auto& [_, e] : entries_) {
-      if (e.name == name) return &e;
+      if (e.name == name && e.index != leaving_) return &e;
     }
     return nullptr;
   }
@@ -63,7 +64,9 @@ class MemoryInterfaces final : public Interfaces {
   }
   std::vector<const InterfaceEntry*> list() const override {
     std::vector<const InterfaceEntry*> all;
-    for (const auto& [_, e] : entries_) all.push_back(&e);
+    for (const auto& [_, e] : entries_) {
+      if (e.index != leaving_) all.push_back(&e);
+    }
     return all;
   }
   StatusOr<bool> set_state(InterfaceIndex index, bool up) override {
@@ -104,6 +107,7 @@ class MemoryInterfaces final : public Interfaces {
     for (const Listener& listener : listeners_) listener(event, entry, address);
   }
   std::uint32_t next_ = 1;
+  InterfaceIndex leaving_;
   std::map<InterfaceIndex, InterfaceEntry> entries_;
   std::vector<Listener> listeners_;
 };

@@ -70,6 +70,25 @@ TEST_F(HostTest, RunsInsideAndComesBack) {
   EXPECT_EQ(*before, *namespace_id(""));
 }
 
+TEST_F(HostTest, HearsOfChangesToOneLink) {
+  const Netlink nl = netlink();
+  const int index = nl.link("eth0")->index;
+  auto events = LinkEvents::open(ns->path());
+  ASSERT_TRUE(events.ok()) << text(events.status());
+  EXPECT_FALSE(events->changed(index));
+  ASSERT_TRUE(nl.set_up("eth0", true).ok());
+  EXPECT_TRUE(events->changed(index));
+  EXPECT_FALSE(events->changed(index));
+  ASSERT_TRUE(nl.set_up("lo", true).ok());
+  EXPECT_FALSE(events->changed(index)) << "that was another one";
+  ASSERT_TRUE(nl.add_address("eth0", "10.0.0.9/32").ok());
+  EXPECT_FALSE(events->changed(index));
+  ASSERT_TRUE(nl.remove_address("eth0", "10.0.0.9/32").ok());
+  EXPECT_TRUE(events->changed(index));
+  ASSERT_TRUE(nl.set_up("eth0", false).ok());
+  EXPECT_TRUE(events->changed(index));
+}
+
 TEST_F(HostTest, ReadsAndChangesALink) {
   const Netlink nl = netlink();
   auto link = nl.link("eth0");

@@ -293,10 +293,9 @@ Status Netlink::set_addresses(const std::string& name, const std::vector<std::st
     if (keep) continue;
     if (Status status = remove_address(name, old); !status.ok()) return status;
   }
-  for (const std::string& prefix : prefixes) {
-    if (Status status = add_address(name, prefix); !status.ok()) return status;
-  }
-  return {};
+  Status first;  // one that the kernel does not take (IPv6 may be disabled) does not keep the others out
+  for (const std::string& prefix : prefixes) first.Update(add_address(name, prefix));
+  return first;
 }
 
 namespace {
