@@ -80,6 +80,9 @@ class SLUICE_API Interfaces {
   /// outer alone is an 802.1Q tag; outer and inner are 802.1ad with 802.1Q inside.
   virtual StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
                                                std::uint16_t inner) = 0;
+  /// What create_vlan() would refuse.
+  virtual Status would_create_vlan(std::string_view name, InterfaceIndex parent, std::uint16_t outer,
+                                   std::uint16_t inner) const = 0;
   /// Withdraws it everywhere; queues and device are destroyed after a grace period, and then done is called.
   virtual Status remove(InterfaceIndex index, std::function<void()> done = {}) = 0;
 
@@ -94,8 +97,11 @@ class SLUICE_API Interfaces {
   // These return whether anything changed.
   virtual StatusOr<bool> set_state(InterfaceIndex index, bool up) = 0;
   virtual StatusOr<bool> set_mtu(InterfaceIndex index, std::uint32_t mtu) = 0;
+  /// What set_mtu() would return unless the device refuses it.
+  virtual StatusOr<bool> would_set_mtu(InterfaceIndex index, std::uint32_t mtu) const = 0;
   virtual StatusOr<bool> set_table(InterfaceIndex index, std::uint32_t table, TableIndex slot4, TableIndex slot6) = 0;
   virtual StatusOr<bool> set_rx_mode(InterfaceIndex index, RxMode mode) = 0;
+  virtual StatusOr<bool> would_set_rx_mode(InterfaceIndex index, RxMode mode) const = 0;
   virtual StatusOr<bool> add_address(InterfaceIndex index, const InterfaceAddress& address) = 0;
   virtual StatusOr<bool> remove_address(InterfaceIndex index, const InterfaceAddress& address) = 0;
 
@@ -111,6 +117,8 @@ class SLUICE_API Features {
   virtual ~Features() = default;
   virtual StatusOr<bool> enable(InterfaceIndex index, std::string_view feature) = 0;
   virtual StatusOr<bool> disable(InterfaceIndex index, std::string_view feature) = 0;
+  /// What enable() or disable() would return, and nothing is changed.
+  virtual StatusOr<bool> would_set(InterfaceIndex index, std::string_view feature, bool on) const = 0;
   /// Names of the enabled features of an interface on an arc, in the order in which packets meet them.
   virtual std::vector<std::string> enabled(InterfaceIndex index, std::string_view arc) const = 0;
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -121,6 +123,29 @@ TEST_F(PgServiceTest, SendsIntoAnInterfaceWhichCountsThePackets) {
   EXPECT_EQ(node.error("packet-generator start s"), "");
   ASSERT_TRUE(done("s"));
   EXPECT_EQ(arrived.from_interface, 2000u);
+}
+
+TEST_F(PgServiceTest, StartsAllStreamsOrNone) {
+  for (const char* name : {"a", "b", "c"})
+    EXPECT_EQ(error(fmt::format("create packet-generator {} interface eth0 count 5", name)), "");
+  EXPECT_EQ(node.error("packet-generator start a"), "");
+  ASSERT_TRUE(done("a"));
+  // One more file may be opened: the timer of the first stream.
+  const int next = dup(0);
+  close(next);
+  rlimit limit{}, before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  limit = before;
+  limit.rlim_cur = static_cast<rlim_t>(next) + 1;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const std::string said = node.error("packet-generator start");
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_NE(said.find("no timer"), std::string::npos) << said;
+  EXPECT_EQ(shown("a").state(), "done");
+  EXPECT_EQ(shown("a").sent(), 5u);
+  EXPECT_EQ(shown("b").state(), "stopped");
+  EXPECT_EQ(node.error("packet-generator start"), "");
+  EXPECT_TRUE(done("a") && done("b") && done("c"));
 }
 
 TEST_F(PgServiceTest, SendsToANodeAndOutOfAnInterface) {

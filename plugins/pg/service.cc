@@ -158,13 +158,19 @@ Status Service::start(const StreamSelection& request, Done& done, CallContext& c
     if (const auto target = target_of(entry->spec, *entry->packets); !target.ok()) return target.status();
   }
   if (call.dry_run()) return {};
-  bool any = false;
+  std::vector<std::pair<Entry*, Entry>> begun;  // and what they were before
   for (Entry* entry : *entries) {
     if (entry->state == State::Running) continue;
-    if (auto status = begin(*entry); !status.ok()) return status;
-    any = true;
+    begun.emplace_back(entry, *entry);
+    const auto status = begin(*entry);
+    if (status.ok()) continue;
+    for (auto& [started, before] : begun) {
+      halt(*started, State::Stopped);
+      *started = std::move(before);
+    }
+    return status;
   }
-  done.set_unchanged(!any);
+  done.set_unchanged(begun.empty());
   return {};
 }
 

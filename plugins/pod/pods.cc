@@ -62,11 +62,11 @@ StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
     const auto id = host::namespace_id(spec.namespace_path);
     if (!id.ok()) return id.status();
     if (*id == it->second.id) return false;
-    // Another namespace has the path now; the one that had it is gone, and the pod in it.
-    if (!dry_run) remove(spec.name, false);
   }
   if (Status status = check(spec); !status.ok()) return status;
   if (dry_run) return true;
+  // Here only when another namespace has the path now; the one that had it is gone, and the pod in it.
+  remove(spec.name, false);
   auto device = driver_.open(tun_options(spec, context_.workers()));
   if (!device.ok()) return device.status();
   const bool attached = (*device)->attached();

@@ -43,6 +43,13 @@ StatusOr<bool> FeatureManager::disable(InterfaceIndex index, std::string_view fe
   return true;
 }
 
+StatusOr<bool> FeatureManager::would_set(InterfaceIndex index, std::string_view feature, bool on) const {
+  const auto node = check(index, feature);
+  if (!node.ok()) return node.status();
+  const auto it = enabled_.find(index);
+  return (it != enabled_.end() && it->second.contains(*node)) != on;
+}
+
 std::vector<std::string> FeatureManager::enabled(InterfaceIndex index, std::string_view arc) const {
   std::vector<std::string> names;
   const auto it = enabled_.find(index);

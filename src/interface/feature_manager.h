@@ -17,6 +17,7 @@ class FeatureManager final : public Features {
 
   StatusOr<bool> enable(InterfaceIndex index, std::string_view feature) override;
   StatusOr<bool> disable(InterfaceIndex index, std::string_view feature) override;
+  StatusOr<bool> would_set(InterfaceIndex index, std::string_view feature, bool on) const override;
   std::vector<std::string> enabled(InterfaceIndex index, std::string_view arc) const override;
 
  private:

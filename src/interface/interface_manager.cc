@@ -92,9 +92,9 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   return install(*number, std::move(made));
 }
 
-StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
-                                                       std::uint16_t inner) {
-  if (auto status = check_name(name); !status.ok()) return status;
+Status InterfaceManager::would_create_vlan(std::string_view name, InterfaceIndex parent, std::uint16_t outer,
+                                           std::uint16_t inner) const {
+  if (auto status = check_name(name, {}); !status.ok()) return status;
   const Slot* above = slot(parent);
   if (!above) return no_such(parent);
   if (above->entry.link != LinkLayer::Ethernet) {
@@ -109,8 +109,13 @@ StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, Interfa
       return exists("VLAN {}.{} of {} is interface {}", outer, inner, above->entry.name, s->entry.name);
     }
   }
-  const auto number = free_slot();
-  if (!number.ok()) return number.status();
+  return free_slot().status();
+}
+
+StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
+                                                       std::uint16_t inner) {
+  if (auto status = would_create_vlan(name, parent, outer, inner); !status.ok()) return status;
+  const Slot* above = slot(parent);
   auto made = std::make_unique<Slot>();
   made->entry.name = std::move(name);
   made->entry.driver = "vlan";
@@ -121,7 +126,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create_vlan(std::string name, Interfa
   made->entry.inner_vlan = inner;
   made->entry.mtu = mtu_limit(made->entry);
   made->entry.detail = fmt::format("VLAN {}{} of {}", outer, inner ? fmt::format(".{}", inner) : "", above->entry.name);
-  return install(*number, std::move(made));
+  return install(*free_slot(), std::move(made));
 }
 
 InterfaceIndex InterfaceManager::install(std::uint32_t number, std::unique_ptr<Slot> made) {
@@ -259,8 +264,8 @@ void InterfaceManager::begin_later(const Slot& up) {
   });
 }
 
-StatusOr<bool> InterfaceManager::set_mtu(InterfaceIndex index, std::uint32_t mtu) {
-  Slot* s = slot(index);
+StatusOr<bool> InterfaceManager::would_set_mtu(InterfaceIndex index, std::uint32_t mtu) const {
+  const Slot* s = slot(index);
   if (!s) return no_such(index);
   if (s->wanted_mtu == mtu && s->entry.mtu == mtu) return false;
   const std::uint32_t low = s->device ? s->device->info().mtu_min : 68, high = mtu_limit(s->entry);
@@ -268,6 +273,12 @@ StatusOr<bool> InterfaceManager::set_mtu(InterfaceIndex index, std::uint32_t mtu
     return refused("mtu {}: {} takes {} to {} bytes{}", mtu, s->entry.name, low, high,
                    s->device || mtu < low ? "" : fmt::format("; raise that of {} first", name(s->entry.parent)));
   }
+  return true;
+}
+
+StatusOr<bool> InterfaceManager::set_mtu(InterfaceIndex index, std::uint32_t mtu) {
+  if (const auto would = would_set_mtu(index, mtu); !would.ok() || !*would) return would;
+  Slot* s = slot(index);
   if (s->device) {
     if (auto status = s->device->set_mtu(mtu); !status.ok()) return status;
   }
@@ -300,11 +311,16 @@ StatusOr<bool> InterfaceManager::set_table(InterfaceIndex index, std::uint32_t t
   return true;
 }
 
-StatusOr<bool> InterfaceManager::set_rx_mode(InterfaceIndex index, RxMode mode) {
-  Slot* s = slot(index);
+StatusOr<bool> InterfaceManager::would_set_rx_mode(InterfaceIndex index, RxMode mode) const {
+  const Slot* s = slot(index);
   if (!s) return no_such(index);
   if (s->rx.empty()) return failed_precondition("interface {} has no receive queues of its own", s->entry.name);
-  if (s->entry.rx_mode == mode) return false;
+  return s->entry.rx_mode != mode;
+}
+
+StatusOr<bool> InterfaceManager::set_rx_mode(InterfaceIndex index, RxMode mode) {
+  if (const auto would = would_set_rx_mode(index, mode); !would.ok() || !*would) return would;
+  Slot* s = slot(index);
   s->entry.rx_mode = mode;
   for (const RxPlacement& p : s->entry.placement) dataplane_.workers()[p.worker]->set_mode(s->rx[p.queue].get(), mode);
   return true;

@@ -21,6 +21,10 @@ class InterfaceManager final : public Interfaces {
   Status would_create(std::string_view name, std::string_view owner = {}) const override;
   StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex parent, std::uint16_t outer,
                                        std::uint16_t inner) override;
+  Status would_create_vlan(std::string_view name, InterfaceIndex parent, std::uint16_t outer,
+                           std::uint16_t inner) const override;
+  StatusOr<bool> would_set_mtu(InterfaceIndex index, std::uint32_t mtu) const override;
+  StatusOr<bool> would_set_rx_mode(InterfaceIndex index, RxMode mode) const override;
   Status remove(InterfaceIndex index, std::function<void()> done) override;
   const InterfaceEntry* find(InterfaceIndex index) const override;
   const InterfaceEntry* find(std::string_view name) const override;

@@ -170,7 +170,12 @@ TEST_P(InterfaceManagerTest, RefusesBadNamesTakenNamesAndBadVlansAndChangesNothi
             "interface a exists; choose another name or delete it first");
   EXPECT_EQ(text(interfaces->create_vlan("a.5", *in, 5, 0).status()),
             "interface a has no Ethernet header, so it carries no VLANs");
+  EXPECT_EQ(text(interfaces->would_create_vlan("a.5", *in, 5, 0)),
+            "interface a has no Ethernet header, so it carries no VLANs");
   EXPECT_EQ(text(interfaces->set_mtu(*in, 10).status()), "mtu 10: a takes 68 to 65535 bytes");
+  EXPECT_EQ(text(interfaces->would_set_mtu(*in, 10).status()), "mtu 10: a takes 68 to 65535 bytes");
+  EXPECT_TRUE(*interfaces->would_set_mtu(*in, 1400));
+  EXPECT_EQ(interfaces->find(*in)->mtu, 1500u);
   EXPECT_EQ(interfaces->list().size(), 1u);
 }
 

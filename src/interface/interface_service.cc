@@ -197,15 +197,17 @@ Stream<Placement> InterfaceService::show_placement(const InterfaceQuery& query) 
 Status InterfaceService::set_state(const StateRequest& request, Done& done, CallContext& call) {
   const auto e = entry(request.name());
   if (!e.ok()) return e.status();
-  if (call.dry_run()) return {};
-  return report(interfaces_.set_state((*e)->index, request.up()), done);
+  const InterfaceIndex index = (*e)->index;
+  return report(call.dry_run() ? (*e)->admin_up != request.up() : interfaces_.set_state(index, request.up()), done);
 }
 
 Status InterfaceService::set_mtu(const MtuRequest& request, Done& done, CallContext& call) {
   const auto e = entry(request.name());
   if (!e.ok()) return e.status();
-  if (call.dry_run()) return {};
-  return report(interfaces_.set_mtu((*e)->index, request.mtu()), done);
+  const InterfaceIndex index = (*e)->index;
+  return report(
+      call.dry_run() ? interfaces_.would_set_mtu(index, request.mtu()) : interfaces_.set_mtu(index, request.mtu()),
+      done);
 }
 
 Status InterfaceService::add_address(const AddressRequest& request, Done& done, CallContext& call) {
@@ -222,7 +224,8 @@ Status InterfaceService::add_address(const AddressRequest& request, Done& done, 
       }
     }
   }
-  if (call.dry_run()) return {};
+  const auto& all = (*e)->addresses;
+  if (call.dry_run()) return report(std::find(all.begin(), all.end(), *address) == all.end(), done);
   return report(interfaces_.add_address((*e)->index, *address), done);
 }
 
@@ -243,8 +246,10 @@ Status InterfaceService::delete_address(const AddressRequest& request, Done& don
 Status InterfaceService::set_rx_mode(const RxModeRequest& request, Done& done, CallContext& call) {
   const auto e = entry(request.name());
   if (!e.ok()) return e.status();
-  if (call.dry_run()) return {};
-  return report(interfaces_.set_rx_mode((*e)->index, from_message(request.mode())), done);
+  const InterfaceIndex index = (*e)->index;
+  const sluice::RxMode mode = from_message(request.mode());
+  return report(call.dry_run() ? interfaces_.would_set_rx_mode(index, mode) : interfaces_.set_rx_mode(index, mode),
+                done);
 }
 
 Status InterfaceService::create_vlan(const VlanRequest& request, Done& done, CallContext& call) {
@@ -263,7 +268,7 @@ Status InterfaceService::create_vlan(const VlanRequest& request, Done& done, Cal
                   same->detail.empty() ? same->driver : same->detail, outer, inner ? fmt::format(".{}", inner) : "",
                   request.parent());
   }
-  if (call.dry_run()) return {};
+  if (call.dry_run()) return interfaces_.would_create_vlan(name, (*parent)->index, outer, inner);
   const auto made = interfaces_.create_vlan(name, (*parent)->index, outer, inner);
   if (!made.ok()) return made.status();
   done.set_text(fmt::format("interface {} created", name));
@@ -284,9 +289,9 @@ Status InterfaceService::delete_interface(const DeleteRequest& request, Done&, C
 Status InterfaceService::set_feature(const FeatureRequest& request, Done& done, CallContext& call) {
   const auto e = entry(request.interface());
   if (!e.ok()) return e.status();
-  if (call.dry_run()) return {};
-  return report(request.on() ? features_.enable((*e)->index, request.feature())
-                             : features_.disable((*e)->index, request.feature()),
+  const InterfaceIndex index = (*e)->index;
+  if (call.dry_run()) return report(features_.would_set(index, request.feature(), request.on()), done);
+  return report(request.on() ? features_.enable(index, request.feature()) : features_.disable(index, request.feature()),
                 done);
 }
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from lib.net import Iperf, wait_until
+from lib.net import Iperf, run, wait_until
 
 A4, A6, B4, B6 = "10.5.0.1", "2001:db8:5::1", "10.5.0.2", "2001:db8:5::2"
 
@@ -179,6 +179,17 @@ def test_a_namespace_that_takes_the_path_keeps_its_own_interface(network, daemon
     a.ip("link add eth0 type veth peer name eth1")
     wait_until(lambda: not sluice.json("show pod"), "the pod to go with its namespace")
     assert a.ip_json("link show eth0")
+
+
+def test_a_pod_in_the_namespace_that_has_the_path_now(network, daemon):
+    a, b = network.namespace("a"), network.namespace("b")
+    sluice = daemon(startup=[f"create pod b netns {b.path} address {B4}", f"create pod a netns {a.path} address {A4}"])
+    command = f"create pod a netns {a.path} address {A4}"
+    # The path leads to another namespace all at once, so that the daemon cannot have looked in between.
+    run("sh", "-c", f"umount {a.path} && unshare --net={a.path} true")
+    sluice.cli("--dry-run " + command)
+    sluice.cli(command)
+    a.ping(B4)
 
 
 def test_many_pods_come_and_go_under_traffic(network, daemon):

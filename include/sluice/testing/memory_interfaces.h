@@ -39,6 +39,11 @@ class MemoryInterfaces final : public Interfaces {
   StatusOr<InterfaceIndex> create_vlan(std::string name, InterfaceIndex, std::uint16_t, std::uint16_t) override {
     return add(std::move(name));
   }
+  Status would_create_vlan(std::string_view name, InterfaceIndex, std::uint16_t, std::uint16_t) const override {
+    return would_create(name, {});
+  }
+  StatusOr<bool> would_set_mtu(InterfaceIndex, std::uint32_t) const override { return true; }
+  StatusOr<bool> would_set_rx_mode(InterfaceIndex, RxMode) const override { return true; }
   Status remove(InterfaceIndex index, std::function<void()> done) override {
     InterfaceEntry& gone = entries_[index];
     gone.admin_up = false;
