@@ -64,7 +64,10 @@ StatusOr<std::unique_ptr<CaptureWriter>> CaptureWriter::create(const std::string
   // Closes the file also when it fails.
   pcap_dumper* dumper = pcap_dump_fopen(handle.get(), file->release());
   if (!dumper) return unavailable("capture file {}: {}", path, pcap_geterr(handle.get()));
-  return std::unique_ptr<CaptureWriter>(new CaptureWriter(handle.release(), dumper));
+  std::unique_ptr<CaptureWriter> writer(new CaptureWriter(handle.release(), dumper));
+  // The header: also a file without packets is a capture.
+  if (!writer->flush()) return unavailable("capture file {}: {}", path, std::strerror(errno));
+  return writer;
 }
 
 CaptureWriter::~CaptureWriter() {

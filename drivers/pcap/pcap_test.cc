@@ -87,6 +87,7 @@ TEST_F(PcapTest, WritesWhatIsSent) {
     const auto device = open({.send = path("out.pcap")});
     EXPECT_TRUE(device->open_rx()->empty());
     const auto tx = *device->open_tx();
+    EXPECT_TRUE(Capture::read(path("out.pcap"))->packets.empty()) << "a capture from the beginning";
     std::vector<Packet*> packets;
     for (const Bytes& bytes : kThree) packets.push_back(world.make(bytes, 700));
     EXPECT_EQ(tx[0]->transmit(world.worker(), packets), 3u);
@@ -147,6 +148,7 @@ TEST_F(PcapTest, NamesAFileThatIsMissingOrNoCapture) {
   std::ofstream(path("text.pcap")) << "these are not packets, only words in a file";
   EXPECT_FALSE(PcapDevice::open({.receive = path("text.pcap")}).ok());
   EXPECT_FALSE(PcapDevice::open({.send = path("no/such/folder.pcap")}).ok());
+  EXPECT_FALSE(PcapDevice::open({.send = "/dev/full"}).ok());
 }
 
 TEST_F(PcapTest, DoesNotWaitForTheOtherEndOfAFifo) {

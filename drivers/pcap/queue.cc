@@ -53,7 +53,7 @@ std::size_t PcapRxQueue::receive(Worker& worker, std::span<Packet*> packets) noe
 }
 
 std::size_t PcapTxQueue::transmit(Worker& worker, std::span<Packet* const> packets) noexcept {
-  const std::uint64_t now = writer_ ? tsc_to_wall_ns(tsc()) : 0;
+  const std::uint64_t now = writer_ ? wall_ns() : 0;
   for (const Packet* packet : packets) {
     if (!writer_) break;
     if (packet->chain_length > flat_.size()) {

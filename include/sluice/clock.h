@@ -14,7 +14,9 @@ SLUICE_API std::uint64_t tsc_hz();
 /// Nanoseconds for a number of ticks.
 SLUICE_API std::uint64_t tsc_to_ns(std::uint64_t ticks);
 SLUICE_API std::uint64_t ns_to_tsc(std::uint64_t ns);
-/// Wall-clock time, in ns since 1970, of a TSC value read by this process.
+/// Wall-clock time, in ns since 1970. No system call.
+SLUICE_API std::uint64_t wall_ns();
+/// Wall-clock time of a TSC value read by this process, by what the wall clock says now.
 SLUICE_API std::uint64_t tsc_to_wall_ns(std::uint64_t ticks);
 
 }  // namespace sluice

@@ -27,9 +27,7 @@ Call::Call(std::shared_ptr<CallShared> shared, grpc::GenericCallbackServerContex
       grpc_(grpc),
       method_(method),
       context_(origin, dry_run),
-      request_(method.request->New()) {
-  grpc_.AddTrailingMetadata(kAnsweredKey, "1");
-}
+      request_(method.request->New()) {}
 
 bool Call::start() {
   {

@@ -18,10 +18,7 @@ namespace {
 /// Says no, without reading anything.
 class Refusal final : public grpc::ServerGenericBidiReactor {
  public:
-  Refusal(grpc::GenericCallbackServerContext& context, const grpc::Status& status) {
-    context.AddTrailingMetadata(kAnsweredKey, "1");
-    Finish(status);
-  }
+  explicit Refusal(const grpc::Status& status) { Finish(status); }
   void OnDone() override { delete this; }
 };
 
@@ -31,23 +28,21 @@ class GenericService final : public grpc::CallbackGenericService {
       : shared_(std::move(shared)), read_only_(read_only) {}
 
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+    context->AddTrailingMetadata(kAnsweredKey, "1");
     const std::string& path = context->method();
     if (is_reflection(path)) return make_reflection(shared_->dispatcher.api());
     const auto* method = shared_->dispatcher.api().find(path);
     if (!method)
-      return new Refusal(*context,
-                         {grpc::StatusCode::UNIMPLEMENTED, "method " + path + ": this daemon has none of that name"});
+      return new Refusal({grpc::StatusCode::UNIMPLEMENTED, "method " + path + ": this daemon has none of that name"});
     if (read_only_ && !method->read_only) {
-      return new Refusal(*context,
-                         {grpc::StatusCode::PERMISSION_DENIED,
+      return new Refusal({grpc::StatusCode::PERMISSION_DENIED,
                           "method " + path + ": changes something, and this is the read-only socket; nothing changed"});
     }
     const bool dry_run = context->client_metadata().contains("sluice-dry-run");
     const auto origin = read_only_ ? CallContext::Origin::ReadOnlySocket : CallContext::Origin::Socket;
     const auto call = std::make_shared<Call>(shared_, *context, *method, origin, dry_run);
     if (!call->start()) {
-      return new Refusal(*context,
-                         {grpc::StatusCode::RESOURCE_EXHAUSTED,
+      return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED,
                           "too many calls are open on this socket; end some (live traces, --watch) and try again"});
     }
     return call.get();  // shared_->calls keeps it until OnDone

@@ -54,7 +54,7 @@ void arguments(const Descriptor& request, std::string_view prefix, std::string& 
 void reply(const MethodDescriptor& method, std::string& out) {
   const auto* type = method.output_type();
   if (type->full_name() == Done::descriptor()->full_name()) return;
-  out += fmt::format("\nShows {}:\n\n| field | what it is |\n|---|---|\n", method.server_streaming() ? "for each" : "");
+  out += fmt::format("\nShows{}:\n\n| field | what it is |\n|---|---|\n", method.server_streaming() ? " for each" : "");
   for (int i = 0; i < type->field_count(); ++i) {
     const auto& field = *type->field(i);
     const auto& unit = rules(field).unit();

@@ -104,9 +104,10 @@ Verdict capabilities(const HostFacts& facts, const Needs& needs) {
     unsigned number;
     const char* name;
   };
-  constexpr std::array<Named, 5> kWanted{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+  constexpr std::array<Named, 6> kWanted{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
                                           {CAP_NET_RAW, "CAP_NET_RAW"},
                                           {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+                                          {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
                                           {CAP_IPC_LOCK, "CAP_IPC_LOCK"},
                                           {39, "CAP_BPF"}}};
   if (needs.unprivileged) return {.found = "none are needed (--unprivileged)"};

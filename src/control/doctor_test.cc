@@ -16,7 +16,7 @@ class DoctorTest : public testing::Test {
     // A host on which nothing is wrong.
     write("proc/meminfo",
           "MemTotal: 1 kB\nHugePages_Total:      64\nHugePages_Free:       12\nHugepagesize: 2048 kB\n");
-    write("proc/self/status", "Name:\tsluiced\nCapEff:\t0000008000207000\n");
+    write("proc/self/status", "Name:\tsluiced\nCapEff:\t0000008000287000\n");
     write("proc/self/limits",
           "Limit Soft Hard Units\nMax open files            1024  524288 files\n"
           "Max locked memory         unlimited  unlimited bytes\n");

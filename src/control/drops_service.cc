@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "control/table.h"
+#include "control/selection.h"
 #include "control/time_text.h"
 #include "sluice/clock.h"
 

@@ -5,6 +5,7 @@
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -33,24 +34,26 @@ class Writer {
 
   void object(const Message& message, std::string_view type = {}) {
     out += '{';
-    bool first = true;
-    if (!type.empty()) {
-      out += fmt::format("\"@type\": {}", json_string(type));
-      first = false;
-    }
-    for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
-      const auto& field = *message.GetDescriptor()->field(i);
-      if (!first) out += ", ";
-      first = false;
-      out += fmt::format("\"{}\": ", field.name());
-      value(message, field);
-    }
+    if (!type.empty()) out += fmt::format("\"@type\": {}", json_string(type));
+    for (int i = 0; i < message.GetDescriptor()->field_count(); ++i)
+      member(message, *message.GetDescriptor()->field(i));
+    out += '}';
+  }
+  void object(const Message& message, const std::vector<const FieldDescriptor*>& fields) {
+    out += '{';
+    for (const auto* field : fields) member(message, *field);
     out += '}';
   }
 
   std::string out;
 
  private:
+  void member(const Message& message, const FieldDescriptor& field) {
+    if (!out.ends_with('{')) out += ", ";
+    out += fmt::format("\"{}\": ", field.name());
+    value(message, field);
+  }
+
   void value(const Message& message, const FieldDescriptor& field) {
     const auto* reflection = message.GetReflection();
     if (field.is_map()) return map(message, field);
@@ -146,6 +149,35 @@ std::string to_json(const Message& message, MessageFactory* factory) {
   Writer writer(factory);
   writer.object(message);
   return std::move(writer.out);
+}
+
+JsonList::JsonList(Selection selection, MessageFactory* factory, std::function<void(std::string_view)> write)
+    : selection_(std::move(selection)), factory_(factory), write_(std::move(write)) {}
+
+void JsonList::add(const Message& message) {
+  if (!selection_.wants(message)) return;
+  Writer writer(factory_);
+  if (selection_.columns().empty()) {
+    writer.object(message);
+  } else {
+    writer.object(message, selection_.columns());
+  }
+  if (!selection_.sorts()) return write(writer.out);
+  rows_.emplace_back(selection_.key(message, rows_.size()), std::move(writer.out));
+}
+
+void JsonList::write(std::string_view row) {
+  if (written_ == selection_.top()) return;
+  write_(written_ == 0 ? "[\n" : ",\n");
+  write_(row);
+  ++written_;
+}
+
+void JsonList::finish() {
+  std::sort(rows_.begin(), rows_.end(),
+            [&](const auto& a, const auto& b) { return selection_.before(a.first, b.first); });
+  for (const auto& row : rows_) write(row.second);
+  write_(written_ ? "\n]\n" : "[]\n");
 }
 
 std::string json_string(std::string_view text) {

@@ -13,7 +13,7 @@ std::uint64_t nanoseconds(clockid_t clock) {
 }
 
 struct Calibration {
-  std::uint64_t hz, tsc_base, wall_base;
+  std::uint64_t hz;
   Calibration() {
     const std::uint64_t ns0 = nanoseconds(CLOCK_MONOTONIC_RAW);
     const std::uint64_t t0 = tsc();
@@ -21,8 +21,6 @@ struct Calibration {
     while (ns1 - ns0 < 10'000'000) ns1 = nanoseconds(CLOCK_MONOTONIC_RAW);
     const std::uint64_t t1 = tsc();
     hz = static_cast<std::uint64_t>(static_cast<double>(t1 - t0) * 1e9 / static_cast<double>(ns1 - ns0));
-    tsc_base = tsc();
-    wall_base = nanoseconds(CLOCK_REALTIME);
   }
 };
 
@@ -43,11 +41,16 @@ std::uint64_t ns_to_tsc(std::uint64_t ns) {
   return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ns) * tsc_hz() / 1'000'000'000u);
 }
 
+std::uint64_t wall_ns() { return nanoseconds(CLOCK_REALTIME); }
+
 std::uint64_t tsc_to_wall_ns(std::uint64_t ticks) {
-  const auto& c = calibration();
-  const bool later = ticks >= c.tsc_base;
-  const std::uint64_t distance = tsc_to_ns(later ? ticks - c.tsc_base : c.tsc_base - ticks);
-  return later ? c.wall_base + distance : c.wall_base - distance;
+  // From a base taken once, the error of tsc_hz() and what NTP corrects would add up for as long as we run.
+  thread_local std::uint64_t base = 0, wall = 0;
+  if (const std::uint64_t now = tsc(); now - base > tsc_hz()) {
+    base = now;
+    wall = wall_ns();
+  }
+  return ticks >= base ? wall + tsc_to_ns(ticks - base) : wall - tsc_to_ns(base - ticks);
 }
 
 }  // namespace sluice

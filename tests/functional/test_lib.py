@@ -6,7 +6,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-from lib.net import RUN, Iperf, Network, run
+from lib.net import RUN, Iperf, Network, lose, run
 from lib.packets import Port, Tcpdump, checksums_are_right
 
 
@@ -23,6 +23,14 @@ def test_namespaces_joined_by_a_veth_reach_each_other(pair):
     a, b = pair
     assert a.ping("192.0.2.2") == 3 and b.ping("2001:db8::1") == 3
     assert a.ip_json("link show eth0")[0]["mtu"] == 1400
+
+
+def test_a_lossy_wire_loses_some_and_not_all(pair):
+    a, b = pair
+    a.ping("192.0.2.2", count=1)
+    lose(b, "eth0", 30)
+    answers = a.ping("192.0.2.2", count=200, interval=0.005, check=False)  # 140 on average
+    assert 80 < answers < 195
 
 
 def test_ping_says_how_many_answers_are_missing(pair):

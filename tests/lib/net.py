@@ -116,6 +116,18 @@ class Namespace:
         run("ip", "netns", "delete", self.name)
 
 
+def lose(namespace, interface, percent):
+    """Loses packets that come in at an interface, at random.
+
+    A classic BPF program drops them, not netem: many kernels lack that, and it is for what goes out only, where the
+    sender's own TCP hears of it and need not send again.
+    """
+    limit = (1 << 32) * percent // 100
+    program = f"4,32 0 0 {0x100000000 - 0x1000 + 56},53 1 0 {limit},6 0 0 2,6 0 0 0"  # ld rand; jge limit; drop; pass
+    namespace.run(f"tc qdisc add dev {interface} clsact")
+    namespace.run("tc", "filter", "add", "dev", interface, "ingress", "bpf", "direct-action", "bytecode", program)
+
+
 class Network:
     """What a test makes; close() removes all of it, also when the test failed half-way."""
 

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <vector>
 
 #include "control/api_server.h"
@@ -25,6 +25,11 @@ namespace sluice::ctl {
 using google::protobuf::Message;
 
 namespace {
+
+/// How long an interrupt may go unnoticed.
+constexpr std::chrono::milliseconds kLook{50};
+/// How long a daemon may take that has its socket already.
+constexpr std::chrono::seconds kConnect{5};
 
 /// 0 or the errno of connecting.
 int try_connect(const std::string& path) {
@@ -49,9 +54,11 @@ std::string first_line_of(const char* command) {
   return line;
 }
 
-Status unreachable(const std::string& path, int error) {
-  std::string_view why;
+/// `answer` is what gRPC says where the socket itself is as it should be.
+Status unreachable(const std::string& path, int error, const std::string& answer = {}) {
+  std::string why;
   switch (error) {
+    case 0: why = answer; break;
     case ENOENT: why = "there is no such socket: the daemon does not run, or uses another one (--socket)"; break;
     case ECONNREFUSED: why = "nobody listens on it: the daemon that made it has died"; break;
     case EACCES: why = "no permission: use sudo, or join the group of the read-only socket"; break;
@@ -63,13 +70,18 @@ Status unreachable(const std::string& path, int error) {
                      unit.empty() ? "unknown" : unit, log.empty() ? "none" : log);
 }
 
+/// Whether a call failed because there is no daemon any more. Handlers say Unavailable too, with the daemon's mark.
+bool is_lost(const grpc::Status& status, const grpc::ClientContext& context) {
+  if (status.error_code() == grpc::StatusCode::CANCELLED) return true;
+  const bool answered = context.GetServerTrailingMetadata().contains(control::kAnsweredKey);
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE && !answered;
+}
+
 }  // namespace
 
 struct Client::Channel {
   std::shared_ptr<grpc::Channel> channel;
   grpc::GenericStub stub;
-  std::mutex mutex;
-  grpc::ClientContext* running = nullptr;  // under the mutex
 
   explicit Channel(std::shared_ptr<grpc::Channel> c) : channel(c), stub(c) {}
 };
@@ -92,23 +104,40 @@ StatusOr<std::unique_ptr<Client>> Client::connect(const std::string& path) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");  // else gRPC makes one of the path
+  // A daemon that comes back is found at once.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   auto channel = grpc::CreateCustomChannel("unix:" + chosen, grpc::InsecureChannelCredentials(), arguments);
   return std::unique_ptr<Client>(new Client(chosen, std::make_unique<Channel>(std::move(channel))));
+}
+
+Status Client::connected() {
+  auto& channel = *channel_->channel;
+  if (channel.GetState(true) == GRPC_CHANNEL_READY) {
+    lost_ = false;
+    return {};
+  }
+  const int error = try_connect(path_);
+  lost_ = error || !channel.WaitForConnected(std::chrono::system_clock::now() + kConnect);
+  return lost_ ? unreachable(path_, error, "it does not speak: the daemon hangs, or it is the socket of something else")
+               : Status();
 }
 
 Status Client::call(const google::protobuf::MethodDescriptor& method, const Message& request,
                     google::protobuf::MessageFactory& factory, bool dry_run,
                     const std::function<bool(const Message&)>& reply) {
+  if (auto status = connected(); !status.ok()) return status;
   grpc::ClientContext context;
   if (dry_run) context.AddMetadata("sluice-dry-run", "1");
-  {
-    const std::lock_guard lock(channel_->mutex);
-    channel_->running = &context;
-  }
   grpc::CompletionQueue queue;
-  void* tag = nullptr;
-  bool ok = false;
-  const auto wait = [&] { return queue.Next(&tag, &ok) && ok; };
+  const auto wait = [&] {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kLook) == grpc::CompletionQueue::TIMEOUT) {
+      if (is_interrupted()) context.TryCancel();
+    }
+    return ok;
+  };
   const auto path = "/" + method.service()->full_name() + "/" + method.name();
   const auto stream = channel_->stub.PrepareCall(&context, path, &queue);
   stream->StartCall(nullptr);
@@ -126,29 +155,20 @@ Status Client::call(const google::protobuf::MethodDescriptor& method, const Mess
     if (!wait()) break;
     grpc::ProtoBufferReader reader(&bytes);
     message->Clear();
-    if (stopped || !message->ParseFromZeroCopyStream(&reader) || reply(*message)) continue;
+    if (stopped || !message->ParseFromZeroCopyStream(&reader)) continue;
+    if (!is_interrupted() && reply(*message)) continue;
     stopped = true;
     context.TryCancel();
   }
   grpc::Status status;
   stream->Finish(&status, nullptr);
   wait();
-  {
-    const std::lock_guard lock(channel_->mutex);
-    channel_->running = nullptr;
-  }
-  if (status.ok() || stopped) return {};
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-      !context.GetServerTrailingMetadata().contains(control::kAnsweredKey)) {
-    return unavailable("no answer at {}: {}; whether the command was carried out is not known", path_,
-                       status.error_message());
-  }
+  if (status.ok()) return {};
+  if (is_interrupted()) return make_status(absl::StatusCode::kCancelled, "interrupted");
+  if (stopped) return {};
+  lost_ = is_lost(status, context);
+  if (lost_) return unreachable(path_, try_connect(path_), "it has not answered: " + status.error_message());
   return make_status(static_cast<absl::StatusCode>(status.error_code()), "{}", status.error_message());
-}
-
-void Client::cancel() {
-  const std::lock_guard lock(channel_->mutex);
-  if (channel_->running) channel_->running->TryCancel();
 }
 
 StatusOr<std::unique_ptr<control::Schema>> Client::describe() {
@@ -159,7 +179,7 @@ StatusOr<std::unique_ptr<control::Schema>> Client::describe() {
                              description = static_cast<const control::Description&>(message);
                              return true;
                            });
-  if (!status.ok()) return unavailable("no answer at {}: {}", path_, text(status));
+  if (!status.ok()) return status;
   add_local(description);
   return control::Schema::make(description);
 }

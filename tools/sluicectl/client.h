@@ -3,6 +3,7 @@
 #pragma once
 #include <google/protobuf/message.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,7 +28,7 @@ class Client {
   ~Client();
 
   /// Makes a call and gives each reply to `reply`, which may end it by returning false. The request's and replies'
-  /// types are the method's.
+  /// types are the method's. Sets lost() when the daemon has gone.
   Status call(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
               google::protobuf::MessageFactory& factory, bool dry_run,
               const std::function<bool(const google::protobuf::Message&)>& reply);
@@ -35,15 +36,22 @@ class Client {
   StatusOr<std::unique_ptr<control::Schema>> describe();
   /// Live values of a field; none when the daemon does not answer.
   control::CompleteReply complete(const control::CompleteRequest& request);
-  /// Ends the call that runs now, from a signal handler's thread or the like.
-  void cancel();
+  /// Calls end soon after the flag is set, by a signal handler for one.
+  void interrupted_by(const std::atomic<bool>& flag) { interrupted_ = &flag; }
+  /// Whether the last call had no answer from a daemon.
+  bool lost() const { return lost_; }
   const std::string& path() const { return path_; }
 
  private:
   struct Channel;
   Client(std::string path, std::unique_ptr<Channel> channel);
+  /// Connects anew where the connection has gone.
+  Status connected();
+  bool is_interrupted() const { return interrupted_ && *interrupted_; }
   std::string path_;
   std::unique_ptr<Channel> channel_;
+  const std::atomic<bool>* interrupted_ = nullptr;
+  bool lost_ = false;
 };
 
 }  // namespace sluice::ctl

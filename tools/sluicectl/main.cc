@@ -79,6 +79,11 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : ctl::kSyntax;
   }
   arguments.words = app.remaining();
+  if (!arguments.script.empty() && !arguments.words.empty()) {
+    fmt::print(stderr, "sluicectl: -f {}: no command may stand beside it: {}\n", arguments.script,
+               join(arguments.words));
+    return ctl::kSyntax;
+  }
   if (!arguments.words.empty() && arguments.words.front().starts_with('-')) {
     fmt::print(stderr, "sluicectl: {}: no such option; --help lists them\n", arguments.words.front());
     return ctl::kSyntax;

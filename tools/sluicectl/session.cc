@@ -46,11 +46,6 @@ std::string done_text(const Message& message, bool dry_run) {
   return done.text().empty() ? "unchanged\n" : "unchanged: " + done.text() + "\n";
 }
 
-Exit exit_of(const Status& status) {
-  if (status.ok()) return kDone;
-  return absl::IsUnavailable(status) && text(status).find("no answer") == 0 ? kUnreachable : kRefused;
-}
-
 }  // namespace
 
 StatusOr<std::unique_ptr<Session>> Session::open(const Settings& settings) {
@@ -79,7 +74,12 @@ Exit Session::fail(Exit code, std::string_view message) {
   return code;
 }
 
-Exit Session::run(std::string_view line) {
+Exit Session::exit_of(const Status& status) const {
+  if (status.ok()) return kDone;
+  return client_->lost() ? kUnreachable : kRefused;
+}
+
+Exit Session::run(std::string_view line, std::string_view where) {
   if (line == "help") {
     put(help(""));
     std::fflush(stdout);
@@ -87,10 +87,11 @@ Exit Session::run(std::string_view line) {
   }
   Command command;
   LineError error;
-  if (!schema_->grammar().parse(line, typed(), command, error)) return fail(kSyntax, text(error));
+  if (!schema_->grammar().parse(line, typed(), command, error))
+    return fail(kSyntax, fmt::format("{}{}", where, text(error)));
   if (!command.method) return kDone;
   const auto status = execute(command);
-  return status.ok() ? kDone : fail(exit_of(status), text(status));
+  return status.ok() ? kDone : fail(exit_of(status), fmt::format("{}{}", where, text(status)));
 }
 
 Status Session::call(const Command& command, const std::function<bool(const Message&)>& reply) {
@@ -122,16 +123,21 @@ Status Session::execute(Command& command) {
 }
 
 Status Session::execute_json(const Command& command) {
+  auto& factory = schema_->factory();
+  const auto& type = *command.method->output_type();
+  auto selection = control::Selection::make(type, static_cast<const control::ListVerbs&>(*command.verbs));
+  if (!selection.ok()) return selection.status();
+  control::JsonList list(*std::move(selection), &factory, put);
   const bool stream = command.method->server_streaming();
-  std::size_t count = 0;
   const auto status = call(command, [&](const Message& reply) {
-    if (stream) put(count == 0 ? "[\n" : ",\n");
-    put(control::to_json(reply, &schema_->factory()));
-    ++count;
+    if (stream) {
+      list.add(reply);
+    } else {
+      put(control::to_json(reply, &factory) + "\n");
+    }
     return std::ferror(stdout) == 0;
   });
-  if (stream && (status.ok() || count)) put(count ? "\n]\n" : "[]\n");
-  if (!stream && count) put("\n");
+  if (stream && (status.ok() || list.any())) list.finish();
   std::fflush(stdout);
   return status;
 }

@@ -22,8 +22,8 @@ class Session {
   /// Connects and asks what the daemon can do.
   static StatusOr<std::unique_ptr<Session>> open(const Settings& settings);
 
-  /// One line. Output on stdout, errors on stderr.
-  Exit run(std::string_view line);
+  /// One line. Output on stdout, errors on stderr, with `where` in front.
+  Exit run(std::string_view line, std::string_view where = {});
   /// A script: parsed whole before its first line runs, stopped at the first refusal.
   Exit run_script(const std::string& path);
   /// What may stand at the end of the line, one a line with its help: `?`.
@@ -41,6 +41,7 @@ class Session {
   Status call(const control::Command& command, const std::function<bool(const google::protobuf::Message&)>& reply);
   Status execute(control::Command& command);
   Status execute_json(const control::Command& command);
+  Exit exit_of(const Status& status) const;
   Exit fail(Exit code, std::string_view message);
   std::vector<control::CompleteReply::Candidate> values(const control::Expected& expected, std::string_view partial,
                                                         const google::protobuf::Message* arguments);

@@ -5,6 +5,9 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -13,6 +16,28 @@ namespace sluice::ctl {
 namespace {
 
 constexpr int kHistoryMax = 1000;
+
+/// By the signal handler; reset with each line.
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void take_interrupts() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = true; };
+  sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: it ends read()
+}
+
+/// A key, as libedit wants it; none at an interrupt, over which libedit's own function reads on.
+int read_key(EditLine*, wchar_t* key) {
+  take_interrupts();  // libedit puts its own handler there with each line
+  while (!interrupted) {
+    unsigned char byte = 0;
+    const auto count = read(STDIN_FILENO, &byte, 1);
+    *key = byte;
+    if (count >= 0 || errno != EINTR) return static_cast<int>(count);
+  }
+  return -1;
+}
 
 const char* prompt(EditLine*) { return "sluice# "; }
 
@@ -78,12 +103,18 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(begin, line.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
+bool is_end(std::string_view line) { return line == "exit" || line == "quit"; }
+
 /// Lines of a pipe: no editing, no prompt, stops like a script at its first failure.
 Exit run_piped(Session& session) {
   char* line = nullptr;
   std::size_t size = 0;
   Exit last = kDone;
-  while (last == kDone && getline(&line, &size, stdin) > 0) last = session.run(trimmed(line));
+  for (int number = 1; last == kDone && getline(&line, &size, stdin) > 0; ++number) {
+    const auto words = trimmed(line);
+    if (is_end(words)) break;
+    last = session.run(words, fmt::format("line {}: ", number));
+  }
   std::free(line);
   return last;
 }
@@ -108,14 +139,21 @@ Exit run_shell(Session& session) {
   el_set(editor.get(), EL_ADDFN, "sluice-help", "say what may come next", &show_help);
   el_set(editor.get(), EL_BIND, "^I", "sluice-complete", nullptr);
   el_set(editor.get(), EL_BIND, "?", "sluice-help", nullptr);
+  el_set(editor.get(), EL_GETCFN, &read_key);
+  take_interrupts();
+  session.client().interrupted_by(interrupted);
   Exit last = kDone;
-  int length = 0;
-  while (const char* typed = el_gets(editor.get(), &length)) {
-    if (length <= 0) break;
+  while (true) {
+    interrupted = false;
+    int length = 0;
+    const char* typed = el_gets(editor.get(), &length);
+    if (interrupted || !typed || length <= 0) fmt::print("\n");  // the line that was begun is left as it is
+    if (interrupted) continue;
+    if (!typed || length <= 0) break;
     const std::string line(trimmed({typed, static_cast<std::size_t>(length)}));
     if (line.empty()) continue;
     history(past.get(), &event, H_ENTER, line.c_str());
-    if (line == "exit" || line == "quit") break;
+    if (is_end(line)) break;
     last = session.run(line);
   }
   if (!file.empty()) history(past.get(), &event, H_SAVE, file.c_str());

@@ -5,7 +5,8 @@
 
 namespace sluice::ctl {
 
-/// Until `exit`, `quit` or the end of input. The status of the last command.
+/// Until `exit`, `quit` or the end of input. The status of the last command. On a terminal an interrupt ends the line
+/// or the command, not the shell; what comes from elsewhere ends at its first failure.
 Exit run_shell(Session& session);
 
 }  // namespace sluice::ctl

@@ -91,6 +91,12 @@ TEST_F(SluicectlTest, PrintsJson) {
             "\"price\": 7, "
             "\"note\": \"say \\\"hi\\\"\"}\n]\n");
   EXPECT_EQ(ctl("-j add fruit pear 1").out, "{\"unchanged\": false, \"text\": \"fruit pear added\"}\n");
+  ASSERT_EQ(ctl("add fruit fig 20").status, 0);
+  EXPECT_EQ(ctl("-j show fruit sort -count top 2 columns count,name").out,
+            "[\n{\"count\": 20, \"name\": \"fig\"},\n{\"count\": 3, \"name\": \"apple\"}\n]\n");
+  EXPECT_EQ(ctl("-j show fruit match e top 1 columns name").out, "[\n{\"name\": \"apple\"}\n]\n");
+  EXPECT_EQ(ctl("-j show fruit match nothing"), (Outcome{0, "[]\n", ""}));
+  EXPECT_EQ(ctl("-j show fruit columns weight").status, 1);
   EXPECT_EQ(ctl("-j count 2").out, "[\n{\"number\": 1, \"text\": \"\"},\n{\"number\": 2, \"text\": \"\"}\n]\n");
 }
 
@@ -144,12 +150,6 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
   EXPECT_EQ(ctl("show fruit columns name").out, "name\napple\npear\nplum\n");
 }
 
-TEST_F(SluicectlTest, AFolderIsNoScript) {
-  const auto said = ctl("-f " + daemon_.folder);
-  EXPECT_EQ(said.status, 2);
-  EXPECT_NE(said.error.find("is a directory"), std::string::npos) << said;
-}
-
 TEST_F(SluicectlTest, ADaemonThatEndsDuringACallIsStatusThree) {
   daemon_.halt();  // the call waits for the control thread
   auto said = std::async(std::launch::async, [&] { return ctl("remove fruit apple"); });
@@ -166,6 +166,16 @@ TEST_F(SluicectlTest, AQuotedWordAtTheEndIsTheSameAsWithoutQuotes) {
 TEST_F(SluicectlTest, ReadsCommandsFromAPipe) {
   EXPECT_EQ(ctl("", "printf 'add fruit apple 3\\nadd fruit pear 4\\n' | ").out,
             "fruit apple added\nfruit pear added\n");
+  EXPECT_EQ(ctl("", "printf 'add fruit fig 3\\nadd fruit apple 9\\nadd fruit kiwi 4\\n' | "),
+            (Outcome{1, "fruit fig added\n",
+                     "sluicectl: line 2: fruit apple: is there already with other properties; nothing changed\n"}));
+}
+
+TEST_F(SluicectlTest, RefusesAScriptThatIsNone) {
+  const auto outcome = ctl("-f /tmp");
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.error.find("sluicectl: /tmp: is a directory"), 0u) << outcome.error;
+  EXPECT_EQ(ctl("-f " + write("none.cmds", "") + " show fruit").status, 2);
 }
 
 TEST_F(SluicectlTest, SaysWhatMayComeNext) {
