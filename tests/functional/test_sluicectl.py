@@ -173,14 +173,15 @@ def described(sluice):
     return shows
 
 
-def test_json_is_an_object_or_an_array_with_every_field_that_is_described(node):
+def test_json_is_an_object_or_an_array_with_every_field_that_is_described(node, tmp_path):
     shows = described(node)
     assert len(shows) > 20
     node.cli("create packet-generator flood interface null0 count 1 stream ethernet src 02::1 dst 02::2")
+    assert node.ctl("save", "configuration", "node.cmds", cwd=tmp_path).returncode == 0  # one example reads it
     rows = 0
     for examples, several, fields in shows:
         for example in examples:
-            done = node.ctl("--json", example)
+            done = node.ctl("--json", example, cwd=tmp_path)
             assert done.returncode == 0, f"{example}: {done.stderr}"
             reply = json.loads(done.stdout)
             assert isinstance(reply, list if several else dict), example

@@ -145,7 +145,8 @@ Status Session::execute_json(const Command& command) {
 Exit Session::run_script(const std::string& path) {
   std::ifstream file(path);
   if (!file) return fail(kSyntax, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  if (std::filesystem::is_directory(path)) return fail(kSyntax, path + ": is a directory; give a file of commands");
+  if (std::filesystem::is_directory(path))
+    return fail(kSyntax, path + ": cannot be read: it is a directory; give a file of commands");
   std::vector<std::pair<std::size_t, Command>> commands;
   std::string line;
   for (std::size_t number = 1; std::getline(file, line); ++number) {

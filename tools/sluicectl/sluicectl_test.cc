@@ -174,7 +174,7 @@ TEST_F(SluicectlTest, ReadsCommandsFromAPipe) {
 TEST_F(SluicectlTest, RefusesAScriptThatIsNone) {
   const auto outcome = ctl("-f /tmp");
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_EQ(outcome.error.find("sluicectl: /tmp: is a directory"), 0u) << outcome.error;
+  EXPECT_EQ(outcome.error.find("sluicectl: /tmp: cannot be read: it is a directory"), 0u) << outcome.error;
   EXPECT_EQ(ctl("-f " + write("none.cmds", "") + " show fruit").status, 2);
 }
 
