@@ -29,12 +29,14 @@ std::string differences(const Options& present, const Options& wanted) {
 }
 
 StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& options, Silences& silences) {
+  const auto id = host::namespace_id(options.namespace_path);
+  if (!id.ok()) return id.status();
   auto netlink = host::Netlink::open(options.namespace_path);
   if (!netlink.ok()) return netlink.status();
   const auto link = netlink->link(options.host_name);
   if (!link.ok()) return link.status();
   if (!link->ethernet) return failed_precondition("{}: it carries no Ethernet frames", where(options));
-  auto device = std::unique_ptr<PacketDevice>(new PacketDevice(options, std::move(*netlink)));
+  auto device = std::unique_ptr<PacketDevice>(new PacketDevice(options, *id, std::move(*netlink)));
   device->index_ = link->index;
   DeviceInfo& info = device->info_;
   info.mac = link->mac;
@@ -105,6 +107,10 @@ bool PacketDevice::carrier() const {
 }
 
 Status PacketDevice::check() const {
+  if (!options_.namespace_path.empty()) {
+    // The sockets keep it alive after its path and its processes are gone.
+    if (auto status = host::still_there(options_.namespace_path, namespace_id_); !status.ok()) return status;
+  }
   const auto link = netlink_.link(options_.host_name);
   if (!link.ok()) return absl::IsNotFound(link.status()) ? link.status() : Status();
   if (link->index != index_) return not_found("{}: it was deleted, and another one has its name now", where(options_));

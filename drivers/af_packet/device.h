@@ -43,16 +43,19 @@ class PacketDevice final : public Device {
   std::uint64_t rx_missed() const override;
   std::optional<HostLink> host_link() const override { return HostLink{options_.host_name, options_.namespace_path}; }
 
+  /// The kernel's interface, or its namespace, is gone, or another one has its name now.
+  Status check() const override;
+
   const Options& options() const { return options_; }
-  /// Not ok: the kernel's interface is gone, or another one has its name now.
-  Status check() const;
 
  private:
-  PacketDevice(Options options, host::Netlink netlink) : options_(std::move(options)), netlink_(std::move(netlink)) {}
+  PacketDevice(Options options, const host::NamespaceId& namespace_id, host::Netlink netlink)
+      : options_(std::move(options)), namespace_id_(namespace_id), netlink_(std::move(netlink)) {}
   Status open_sockets();
   void read_statistics() const;
 
   Options options_;
+  const host::NamespaceId namespace_id_;
   host::Netlink netlink_;
   int index_ = 0;
   std::vector<std::shared_ptr<Socket>> sockets_;

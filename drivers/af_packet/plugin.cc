@@ -6,11 +6,5 @@
 SLUICE_PLUGIN(af_packet, "Ethernet interfaces of the kernel, through packet sockets") {
   registry.driver("af-packet");
   if (!registry.context) return;
-  auto& service = registry.own<sluice::af_packet::Service>(*registry.context);
-  service.offer(registry.context->api());
-  registry.on_start([&service]() -> sluice::Status {
-    service.start();
-    return {};
-  });
-  registry.on_stop([&service] { service.stop(); });
+  registry.own<sluice::af_packet::Service>(*registry.context).offer(registry.context->api());
 }

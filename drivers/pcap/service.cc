@@ -17,8 +17,11 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
   }
   if (const InterfaceEntry* entry = context_.interfaces().find(request.name())) {
     const auto* present = dynamic_cast<const PcapDevice*>(entry->device);
-    if (!present) return exists("interface {} exists and belongs to driver {}", request.name(), entry->driver);
-    if (present->options() != options) return exists("interface {} exists with other options", request.name());
+    if (!present)
+      return exists("interface {} exists and belongs to driver {}; choose another name, or delete it first",
+                    request.name(), entry->driver);
+    if (present->options() != options)
+      return exists("interface {} exists with other options; choose another name, or delete it first", request.name());
     done.set_unchanged(true);
     return {};
   }

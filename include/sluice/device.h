@@ -105,6 +105,8 @@ class SLUICE_API Device {
   }
   /// Whether the far side is there. The framework asks each second and after link events.
   virtual bool carrier() const { return true; }
+  /// An error: the device is gone for good, and its interface goes. Asked each second.
+  virtual Status check() const { return {}; }
   /// Set by the framework; the driver calls it on the control thread when the device is gone for good.
   std::function<void(const Status& why)> on_lost;
   virtual std::vector<DeviceCounter> counters() const { return {}; }
@@ -112,6 +114,8 @@ class SLUICE_API Device {
   virtual std::optional<HostLink> host_link() const { return std::nullopt; }
   /// Packets that it has lost before receive() could see them, since it was opened: rx-miss.
   virtual std::uint64_t rx_missed() const { return 0; }
+  /// The daemon's start has failed: what the device did not make but find must stay when it is destroyed.
+  virtual void leave_as_found() {}
 };
 
 }  // namespace sluice

@@ -29,6 +29,10 @@ struct NamespaceId {
 /// a network namespace.
 SLUICE_API StatusOr<NamespaceId> namespace_id(const std::string& path);
 
+/// Whether the path still leads to that namespace. An error means that the namespace is gone for good; a passing reason
+/// (no open files left) is none.
+SLUICE_API Status still_there(const std::string& path, const NamespaceId& id);
+
 /// Runs function on a thread of its own inside the network namespace at path ("": where the caller is), so that a
 /// failure cannot leave the caller in the wrong namespace. What function opens (sockets, /dev/net/tun) keeps belonging
 /// to that namespace, and keeps it alive. Errors: namespace_id's; the privilege to enter (CAP_SYS_ADMIN) is missing;

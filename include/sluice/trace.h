@@ -110,8 +110,9 @@ struct PacketFilter {
     std::uint32_t k;
   };
   std::vector<Instruction> code;
-  /// Data path: runs over the head segment.
-  SLUICE_API bool matches(const Packet& packet) const noexcept;
+  /// Data path: runs over the head segment. missing: bytes of a link-layer header that the packet has not, but that
+  /// count where the expression asks for its length, so that it matches the same packets on every link.
+  SLUICE_API bool matches(const Packet& packet, std::uint32_t missing = 0) const noexcept;
 };
 
 /// One `trace add`: published to the workers, changed only by atomics.

@@ -47,7 +47,8 @@ StatusOr<bool> HostTap::create(const PodSpec& spec, bool dry_run) {
   if (spec_) {
     const std::string other = differences_of(*spec_, spec);
     if (!other.empty())
-      return exists("host tap {} exists, and there is one at most; the request differs: {}", spec_->name, other);
+      return exists("host tap {} exists, and there is one at most; the request differs: {}; delete it first",
+                    spec_->name, other);
     return false;
   }
   if (Status status = check(spec); !status.ok()) return status;
@@ -69,13 +70,14 @@ StatusOr<bool> HostTap::create(const PodSpec& spec, bool dry_run) {
 }
 
 Status HostTap::check(const PodSpec& spec) const {
-  if (context_.unprivileged()) return failed_precondition("a host tap needs a privileged daemon");
+  if (context_.unprivileged())
+    return failed_precondition("a host tap needs a privileged daemon; start sluiced as root, without --unprivileged");
   if (!context_.routes() || !context_.local()) return failed_precondition("a host tap needs the IP stack");
   if (Status status = context_.interfaces().would_create(spec.name); !status.ok()) return status;
   for (const IpPrefix& prefix : spec.prefixes()) {
     const auto route = context_.routes()->find(spec.table, prefix);
     if (route && (route->source == RouteSource::Local || route->source == RouteSource::Pod))
-      return exists("address {}: this node or a pod has it", prefix.address.to_string());
+      return exists("address {}: this node or a pod has it; choose another", prefix.address.to_string());
   }
   return driver_.check(tun_options(spec, context_.workers()));
 }

@@ -13,10 +13,6 @@ SLUICE_PLUGIN(pod, "connects pods, network namespaces with a TUN inside, and the
   registry.feature<sluice::pod::Ip4PodSourceGuard>(pods.sources());
   registry.feature<sluice::pod::Ip6PodSourceGuard>(pods.sources());
   service.offer(registry.context->api());
-  registry.on_start([&pods]() -> sluice::Status {
-    pods.start();
-    return {};
-  });
   registry.on_stop([&pods, &host_tap] {
     pods.stop();
     host_tap.stop();

@@ -46,19 +46,14 @@ Pods::Pods(Registry& registry, Context& context)
   });
 }
 
-void Pods::start() {
-  timer_ = context_.every(std::chrono::seconds(1), [this] { look(); });
-}
-
 void Pods::stop() {
-  timer_.reset();
   while (!pods_.empty()) remove(std::string(pods_.begin()->first), false);
 }
 
 StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
   if (const auto it = pods_.find(spec.name); it != pods_.end()) {
     const std::string other = differences(it->second.spec, spec);
-    if (!other.empty()) return exists("pod {} exists; the request differs: {}", spec.name, other);
+    if (!other.empty()) return exists("pod {} exists; the request differs: {}; delete it first", spec.name, other);
     const auto id = host::namespace_id(spec.namespace_path);
     if (!id.ok()) return id.status();
     if (*id == it->second.id) return false;
@@ -88,7 +83,8 @@ StatusOr<bool> Pods::create(const PodSpec& spec, bool dry_run) {
 }
 
 Status Pods::check(const PodSpec& spec) const {
-  if (context_.unprivileged()) return failed_precondition("pods need a privileged daemon");
+  if (context_.unprivileged())
+    return failed_precondition("pods need a privileged daemon; start sluiced as root, without --unprivileged");
   if (!context_.routes()) return failed_precondition("pods need the IP stack");
   if (!pods_.contains(spec.name)) {
     if (Status status = context_.interfaces().would_create(spec.interface_name(), kOwner); !status.ok()) return status;
@@ -97,24 +93,30 @@ Status Pods::check(const PodSpec& spec) const {
   if (const auto id = host::namespace_id(spec.namespace_path); id.ok()) {
     for (const auto& [name, other] : pods_) {
       if (name != spec.name && other.id == *id && other.spec.host_name == spec.host_name)
-        return exists("interface {} in namespace {}: pod {} has it", spec.host_name, spec.namespace_path, name);
+        return exists("interface {} in namespace {}: pod {} has it; choose another with interface NAME", spec.host_name,
+                      spec.namespace_path, name);
     }
   }
   return driver_.check(tun_options(spec, context_.workers()));
 }
 
 Status Pods::check_addresses(const PodSpec& spec) const {
+  const auto taken = [&](const IpPrefix& prefix, const std::string& by) {
+    return exists("address {} in table {}: {} has it; choose another", prefix.address.to_string(), spec.table, by);
+  };
   for (const auto& [name, other] : pods_) {
     if (other.spec.table != spec.table || name == spec.name) continue;
-    if (spec.ip4 && other.spec.ip4 == spec.ip4)
-      return exists("address {} in table {}: pod {} has it", spec.ip4->to_string(), spec.table, name);
-    if (spec.ip6 && other.spec.ip6 == spec.ip6)
-      return exists("address {} in table {}: pod {} has it", spec.ip6->to_string(), spec.table, name);
+    if (spec.ip4 && other.spec.ip4 == spec.ip4) return taken(IpPrefix::host(*spec.ip4), "pod " + name);
+    if (spec.ip6 && other.spec.ip6 == spec.ip6) return taken(IpPrefix::host(*spec.ip6), "pod " + name);
   }
   for (const IpPrefix& prefix : spec.prefixes()) {
     const auto route = context_.routes()->find(spec.table, prefix);
-    if (route && route->source == RouteSource::Local)
-      return exists("address {} in table {}: this node has it itself", prefix.address.to_string(), spec.table);
+    if (route && route->source == RouteSource::Local) return taken(prefix, "this node itself");
+    if (route && route->source == RouteSource::Pod && !pods_.contains(spec.name)) return taken(prefix, "the host tap");
+    if (route && route->source == RouteSource::Connected)
+      return refused(
+          "address {}: it is the first or the last of a subnet of this node, which no host has; choose another",
+          prefix.address.to_string());
   }
   return {};
 }
@@ -194,21 +196,6 @@ void Pods::guard(const Pod& pod, bool on) {
                            .ip4 = pod.spec.ip4.value_or(Ip4Address()),
                            .ip6 = pod.spec.ip6.value_or(Ip6Address())};
   });
-}
-
-// Our descriptors keep a namespace alive after its path and its processes are gone, so the path is what tells.
-void Pods::look() {
-  std::vector<std::string> gone;
-  for (const auto& [name, pod] : pods_) {
-    const auto id = host::namespace_id(pod.spec.namespace_path);
-    if (!id.ok() ? absl::IsNotFound(id.status()) || absl::IsInvalidArgument(id.status()) : *id != pod.id)
-      gone.push_back(name);
-  }
-  for (const std::string& name : gone) {
-    log(LogLevel::Warning, "pod's namespace is gone", field("pod", name),
-        field("netns", pods_.at(name).spec.namespace_path));
-    remove(name, false);
-  }
 }
 
 }  // namespace sluice::pod

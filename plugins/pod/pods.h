@@ -41,8 +41,6 @@ class Pods {
   /// Called when a pod has come or gone.
   std::function<void()> on_change;
 
-  /// Begins to look for namespaces that are gone.
-  void start();
   void stop();
 
  private:
@@ -53,13 +51,11 @@ class Pods {
   void deleted(InterfaceIndex interface);
   void withdraw(const Pod& pod);
   void guard(const Pod& pod, bool on);
-  void look();
 
   Context& context_;
   TunDriver driver_;
   Published<SourceTable> sources_;
   std::map<std::string, Pod> pods_;
-  std::unique_ptr<Timer> timer_;
 };
 
 }  // namespace sluice::pod

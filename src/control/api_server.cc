@@ -36,7 +36,9 @@ class GenericService final : public grpc::CallbackGenericService {
       return new Refusal({grpc::StatusCode::UNIMPLEMENTED, "method " + path + ": this daemon has none of that name"});
     if (read_only_ && !method->read_only) {
       return new Refusal({grpc::StatusCode::PERMISSION_DENIED,
-                          "method " + path + ": changes something, and this is the read-only socket; nothing changed"});
+                          "method " + path +
+                              ": changes something, and this is the read-only socket; nothing changed; use the "
+                              "other one, as root"});
     }
     const bool dry_run = context->client_metadata().contains("sluice-dry-run");
     const auto origin = read_only_ ? CallContext::Origin::ReadOnlySocket : CallContext::Origin::Socket;
@@ -57,8 +59,9 @@ Status give_to_group(const std::string& path, const std::string& group) {
   const auto* found = getgrnam(group.c_str());
   if (!found) return not_found("socket {}: group {}: no such group; groupadd --system {}", path, group, group);
   if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return {};
-  return not_permitted("socket {}: cannot give it to group {}: {}; only a member of the group may", path, group,
-                       std::strerror(errno));
+  return not_permitted(
+      "socket {}: cannot give it to group {}: {}; only a member of the group may, so start sluiced in it", path, group,
+      std::strerror(errno));
 }
 
 }  // namespace
@@ -91,7 +94,7 @@ Status ApiServer::listen(const SocketOptions& options) {
   const auto mask = umask(options.read_only ? 0117 : 0177);  // the socket is born with its mode
   auto server = builder.BuildAndStart();
   umask(mask);
-  if (!server || port == 0) return unavailable("socket {}: cannot listen on it", options.path);
+  if (!server || port == 0) return unavailable("socket {}: cannot listen on it; choose another", options.path);
   if (!options.group.empty()) {
     if (auto status = give_to_group(options.path, options.group); !status.ok()) {
       server->Shutdown();

@@ -311,7 +311,7 @@ TEST_F(ApiServerTest, ASecondDaemonOnTheSameSocketIsRefused) {
   ApiServer second(daemon_.loop, daemon_.dispatcher);
   const auto status = second.listen({.path = daemon_.path()});
   EXPECT_EQ(text(status), "socket " + daemon_.path() + ": another daemon (pid " + std::to_string(getpid()) +
-                              ") serves it; stop that one (systemctl stop sluiced) or choose another socket");
+                              ") serves it; stop that one (systemctl stop sluice) or choose another socket");
   Done done;
   EXPECT_TRUE(unary(stub_, "Add", apple(3), done).ok());
 }

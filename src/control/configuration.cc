@@ -232,7 +232,8 @@ StatusOr<Configuration> Configuration::parse(std::string_view text, const std::s
     const YAML::Node root = YAML::Load(std::string(text));
     if (root.IsDefined() && !root.IsNull()) read_root(reader, root, configuration);
   } catch (const YAML::Exception& e) {
-    return refused("{}: {}", reader.where(e.mark), e.msg);
+    return refused("{}: {}; this is no YAML: look for an indentation, bracket or quote that is wrong here or above",
+                   reader.where(e.mark), e.msg);
   }
   if (auto status = reader.status(); !status.ok()) return status;
   if (configuration.api_socket == configuration.read_only_socket) {

@@ -2,6 +2,7 @@
 #include "control/daemon.h"
 
 #include <asio/post.hpp>
+#include <map>
 
 #include "interface/offload_nodes.h"
 #include "sluice/log.h"
@@ -42,7 +43,15 @@ Status Daemon::add_plugins() {
     if (!plugin.ok()) return plugin.status();
     plugins_.push_back(std::move(*plugin));
   }
+  std::map<std::string, std::string> files;
   for (const LoadedPlugin& plugin : plugins_) {
+    const auto [first, is_new] = files.emplace(plugin.name, plugin.path);
+    if (!is_new) {
+      return exists(
+          "plugin {}: {} and {} are both it; name one of them, or say under plugins.load which plugins of the "
+          "folder you want",
+          plugin.name, first->second, plugin.path);
+    }
     registry_->set_plugin(plugin.name);
     plugin.descriptor->init(*registry_);
   }
@@ -50,8 +59,8 @@ Status Daemon::add_plugins() {
 }
 
 void Daemon::offer_services() {
-  interface_service_ =
-      std::make_unique<interface::InterfaceService>(*dataplane_, context_->interfaces(), context_->features());
+  interface_service_ = std::make_unique<interface::InterfaceService>(*dataplane_, context_->interfaces(),
+                                                                     context_->features(), context_->routes());
   interface_service_->offer(api_);
   route_service_ = std::make_unique<ip::RouteService>(ip_->routes(), context_->interfaces());
   route_service_->offer(api_);
@@ -78,6 +87,11 @@ Status Daemon::start() {
   return {};
 }
 
+void Daemon::abandon() {
+  context_->interfaces().leave_as_found();
+  stop();
+}
+
 void Daemon::stop() {
   if (!running_) return;
   running_ = false;
@@ -91,11 +105,13 @@ void Daemon::stop() {
 
 // Interfaces go first, while what listens to them is there; then kernels, while the state they point to is.
 Daemon::~Daemon() {
+  if (!dataplane_) return;
   stop();
   context_.reset();
   dataplane_->drop_workers();
   registry_.reset();
   ip_.reset();
+  if (const auto used = dataplane_->pool().usage().used) log(LogLevel::Error, "buffers leaked", field("buffers", used));
   dataplane_.reset();
 }
 

@@ -38,6 +38,9 @@ class SLUICE_API Daemon {
 
   /// Starts the workers.
   Status start();
+  /// Instead of stop() when the start has failed: interfaces that were there before it, left by a daemon that died,
+  /// stay.
+  void abandon();
   /// Stops them and undoes what plugins have made; a clean stop leaves nothing behind.
   void stop();
 

@@ -79,7 +79,7 @@ NodeContext::~NodeContext() {
 
 void NodeContext::watch() {
   watch_ = std::make_unique<Watch>(loop_, dataplane_);
-  carrier_timer_ = every(std::chrono::seconds(1), [this] { interfaces_.check_carriers(); });
+  carrier_timer_ = every(std::chrono::seconds(1), [this] { interfaces_.check_devices(); });
 }
 
 std::unique_ptr<Timer> NodeContext::every(std::chrono::milliseconds period, std::function<void()> function) {

@@ -29,7 +29,8 @@ fs::path default_plugin_folder() {
 StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
   const std::string name = path.stem();
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return not_found("plugin {}: {}", name, dlerror());
+  if (!handle)
+    return not_found("plugin {}: {}; name the file of a plugin that was built for this version", name, dlerror());
   const auto* descriptor = static_cast<const PluginDescriptor*>(dlsym(handle, ("sluice_plugin_" + name).c_str()));
   if (!descriptor) {
     return refused("plugin {}: {} has no SLUICE_PLUGIN({}, …); the file must be called like the plugin", name,
@@ -69,7 +70,8 @@ StatusOr<std::vector<LoadedPlugin>> load_plugins(const fs::path& folder, const s
   std::sort(names.begin(), names.end());
   for (const std::string& name : only) {
     if (!std::binary_search(names.begin(), names.end(), name)) {
-      return not_found("plugin {}: not in {}; there are: {}", name, folder.string(), fmt::join(names, ", "));
+      return not_found("plugin {}: not in {}; there are: {}; name one of these under plugins.load", name,
+                       folder.string(), fmt::join(names, ", "));
     }
   }
   std::vector<LoadedPlugin> loaded;

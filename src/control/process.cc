@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -99,6 +100,13 @@ Status join_group(const std::string& group) {
       "group {}: cannot join it: {}; give the daemon the capability CAP_SETGID, or start it in the group "
       "(SupplementaryGroups= in its unit)",
       group, std::strerror(errno));
+}
+
+void raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 void protect_memory() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -17,8 +17,8 @@ namespace {
 
 Status in_use(const std::string& path, std::string_view pid) {
   return failed_precondition(
-      "socket {}: another daemon{}{}{} serves it; stop that one (systemctl stop sluiced) or choose another socket",
-      path, pid.empty() ? "" : " (pid ", pid, pid.empty() ? "" : ")");
+      "socket {}: another daemon{}{}{} serves it; stop that one (systemctl stop sluice) or choose another socket", path,
+      pid.empty() ? "" : " (pid ", pid, pid.empty() ? "" : ")");
 }
 
 std::string read_pid(int fd) {
@@ -45,7 +45,8 @@ Status make_folder(const std::string& path) {
   if (slash == std::string::npos || slash == 0) return {};
   const auto folder = path.substr(0, slash);
   if (mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST) return {};
-  return unavailable("socket {}: cannot make the folder {}: {}", path, folder, std::strerror(errno));
+  return unavailable("socket {}: cannot make the folder {}: {}; choose another socket", path, folder,
+                     std::strerror(errno));
 }
 
 }  // namespace
@@ -58,7 +59,10 @@ StatusOr<SocketLock> SocketLock::take(const std::string& path) {
   if (auto status = make_folder(path); !status.ok()) return status;
   const auto lock_path = path + ".lock";
   const int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return unavailable("socket {}: cannot open {}: {}", path, lock_path, std::strerror(errno));
+  if (fd < 0) {
+    return unavailable("socket {}: cannot open {}: {}; let sluiced write to its folder, or choose another socket", path,
+                       lock_path, std::strerror(errno));
+  }
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     const auto pid = read_pid(fd);
     close(fd);

@@ -45,8 +45,8 @@ Status Startup::run(const std::vector<StartupCommand>& commands) {
   for (std::size_t i = 0; i < parsed_.size(); ++i) {
     if (!parsed_[i].method) continue;
     if (auto status = run_one(parsed_[i]); !status.ok()) {
-      return make_status(status.code(), "{}: '{}': {}; {} of {} commands applied", commands[i].where, commands[i].text,
-                         sluice::text(status), i, parsed_.size());
+      return make_status(status.code(), "{}: '{}': {}; what the {} before it did is undone", commands[i].where,
+                         commands[i].text, sluice::text(status), i);
     }
   }
   return {};

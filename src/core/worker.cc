@@ -9,6 +9,11 @@
 #include "sluice/clock.h"
 
 namespace sluice {
+namespace {
+
+constexpr std::uint32_t kEthernetHeader = 14;
+
+}  // namespace
 
 Worker::Worker(unsigned index, unsigned producers, const WorkerShared& shared)
     : index_(index),
@@ -97,7 +102,7 @@ void Worker::trace_start(NodeIndex node, std::span<Packet* const> packets, bool 
         // The filter sees packets as they came in; a request for a later node remembers the match until then.
         const InterfaceState* in = interface(packet->rx_interface);
         const bool raw = in && in->link == LinkLayer::Ip;
-        if (!(raw ? request->ip : request->ethernet).matches(*packet)) continue;
+        if (!(raw ? request->ip.matches(*packet, kEthernetHeader) : request->ethernet.matches(*packet))) continue;
         if (request->node != node) {
           packet->flags |= kTraceCandidate;
           continue;

@@ -141,13 +141,13 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   if (auto status = startup.run(c.startup); !status.ok()) {
     server.stop();
     running.close();
-    daemon.stop();
+    daemon.abandon();
     return status;
   }
   if (auto status = running.restore(); !status.ok()) {
     server.stop();
     running.close();
-    daemon.stop();
+    daemon.abandon();
     return status;
   }
   const auto watchdog = watch(daemon);
@@ -180,6 +180,7 @@ int run(const Arguments& arguments) {
   const auto configuration = configuration_of(arguments);
   if (!configuration.ok()) return fail(configuration.status());
   set_log_level(configuration->log_level);
+  process::raise_file_limit();
   if (!arguments.unprivileged) {
     if (auto status = process::check_privileges(); !status.ok()) return fail(status);
     if (const auto& group = configuration->read_only_group; !group.empty()) {

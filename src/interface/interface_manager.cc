@@ -62,7 +62,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   if (!number.ok()) return number.status();
   const std::string driver(device->driver());
   if (!dataplane_.graph().find(driver + "-output").valid())
-    return not_found("driver {} has registered no nodes", driver);
+    return not_found("driver {} has registered no nodes; load its plugin (plugins.load)", driver);
 
   auto made = std::make_unique<Slot>();
   auto rx = device->open_rx();
@@ -83,10 +83,7 @@ StatusOr<InterfaceIndex> InterfaceManager::create(std::string name, std::unique_
   made->entry.device = device.get();
   // The message may come late, when another interface has the name.
   device->on_lost = [this, name = made->entry.name, lost = device.get()](const Status& why) {
-    const InterfaceEntry* e = find(name);
-    if (!e || e->device != lost) return;
-    log(LogLevel::Warning, "device lost", field("interface", name), field("reason", text(why)));
-    (void)remove(e->index, {});
+    if (const InterfaceEntry* e = find(name); e && e->device == lost) lose(e->index, why);
   };
   made->device = std::move(device);
   return install(*number, std::move(made));
@@ -136,6 +133,7 @@ InterfaceIndex InterfaceManager::install(std::uint32_t number, std::unique_ptr<S
   }
   const InterfaceIndex index(number, ++generations_[number]);
   made->entry.index = index;
+  made->output = dataplane_.graph().find(made->entry.driver + "-output");
   by_name_[made->entry.name] = index;
   slots_[number] = std::move(made);
   Slot& s = *slots_[number];
@@ -211,6 +209,12 @@ Status InterfaceManager::remove(InterfaceIndex index, std::function<void()> done
   return {};
 }
 
+void InterfaceManager::leave_as_found() {
+  for (auto& s : slots_) {
+    if (s && s->device) s->device->leave_as_found();
+  }
+}
+
 void InterfaceManager::publish_state() {
   auto table = std::make_unique<InterfaceTable>();
   table->slots.resize(slots_.size());
@@ -228,7 +232,7 @@ void InterfaceManager::publish_state() {
     state.parent = e.parent;
     state.outer_vlan = e.outer_vlan;
     state.inner_vlan = e.inner_vlan;
-    state.output_node = dataplane_.graph().find(e.driver + "-output");
+    state.output_node = s->output;
     if (s->device) state.offloads = s->device->info().offloads;
     if (e.parent.valid()) {
       if (const Slot* above = slot(e.parent); above && above->device) state.offloads = above->device->info().offloads;
@@ -238,7 +242,9 @@ void InterfaceManager::publish_state() {
   for (const auto& s : slots_) {
     if (s && s->entry.parent.valid()) table->slots[s->entry.parent.slot()].has_subinterfaces = true;
   }
-  std::sort(table->vlans.begin(), table->vlans.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  const auto by_key = [](const auto& a, const auto& b) { return a.key < b.key; };
+  if (!std::is_sorted(table->vlans.begin(), table->vlans.end(), by_key))
+    std::sort(table->vlans.begin(), table->vlans.end(), by_key);
   dataplane_.interfaces().publish(std::move(table));
 }
 
@@ -347,7 +353,21 @@ StatusOr<bool> InterfaceManager::remove_address(InterfaceIndex index, const Inte
   return true;
 }
 
-void InterfaceManager::check_carriers() {
+void InterfaceManager::lose(InterfaceIndex index, const Status& why) {
+  log(LogLevel::Warning, "device lost", field("interface", name(index)), field("reason", text(why)));
+  (void)remove(index, {});
+}
+
+void InterfaceManager::check_devices() {
+  // Not while going through the slots: with an interface others may go.
+  std::vector<std::pair<InterfaceIndex, Status>> gone;
+  for (const auto& s : slots_) {
+    if (!s || !s->device) continue;
+    if (auto status = s->device->check(); !status.ok()) gone.emplace_back(s->entry.index, std::move(status));
+  }
+  for (const auto& [index, why] : gone) {
+    if (slot(index)) lose(index, why);
+  }
   for (auto& s : slots_) {
     if (!s || !s->device) continue;
     const bool carrier = s->device->carrier();

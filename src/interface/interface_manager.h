@@ -39,8 +39,10 @@ class InterfaceManager final : public Interfaces {
   void listen(Listener listener) override { listeners_.push_back(std::move(listener)); }
   std::uint64_t counter(InterfaceIndex index, InterfaceCounter counter) const override;
 
-  /// Asks devices for their carrier; called each second.
-  void check_carriers();
+  /// Asks devices whether they are still there, and for their carrier; called each second.
+  void check_devices();
+  /// The start has failed: kernel interfaces that were there before it are to stay (Device::leave_as_found).
+  void leave_as_found();
   /// Counters of the queues (no buffers, errors), summed.
   std::uint64_t rx_no_buffer(InterfaceIndex index) const;
   std::uint64_t rx_errors(InterfaceIndex index) const;
@@ -52,6 +54,7 @@ class InterfaceManager final : public Interfaces {
     InterfaceEntry entry;
     std::uint32_t wanted_mtu = ~0u;  ///< of a subinterface, at most; its parent may not have it
     TableIndex table4{0}, table6{0};
+    NodeIndex output;
     std::unique_ptr<Device> device;
     std::vector<std::unique_ptr<RxQueue>> rx;
     std::vector<std::unique_ptr<TxQueue>> tx;
@@ -71,6 +74,7 @@ class InterfaceManager final : public Interfaces {
   /// What its device takes at most; of a subinterface, what fits its parent.
   std::uint32_t mtu_limit(const InterfaceEntry& entry) const;
   void tell_state(const Slot& changed);
+  void lose(InterfaceIndex index, const Status& why);
   void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
 
   Dataplane& dataplane_;

@@ -20,6 +20,7 @@ class LoopDevice final : public Device {
   struct Wire {
     std::atomic<int> to_receive{0}, sent{0}, destroyed{0};
     bool carrier = true;
+    bool gone = false;
   };
   explicit LoopDevice(Wire& wire, LinkLayer link = LinkLayer::Ip) : wire_(wire) {
     info_.link = link;
@@ -29,6 +30,7 @@ class LoopDevice final : public Device {
   std::string_view driver() const override { return "loop"; }
   const DeviceInfo& info() const override { return info_; }
   bool carrier() const override { return wire_.carrier; }
+  Status check() const override { return wire_.gone ? unavailable("the wire was cut") : Status(); }
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
     std::vector<std::unique_ptr<RxQueue>> queues;
     queues.push_back(std::make_unique<Rx>(wire_));
@@ -193,13 +195,13 @@ TEST_P(InterfaceManagerTest, AVlanHasACarrierWhileItsParentIsUpAndHasOne) {
   });
   EXPECT_FALSE(interfaces->find(*vlan)->carrier);
   a.carrier = true;
-  interfaces->check_carriers();
+  interfaces->check_devices();
   EXPECT_TRUE(interfaces->find(*vlan)->carrier);
   ASSERT_TRUE(interfaces->set_state(*parent, false).ok());
   EXPECT_FALSE(interfaces->find(*vlan)->carrier);
   ASSERT_TRUE(interfaces->set_state(*parent, true).ok());
   a.carrier = false;
-  interfaces->check_carriers();
+  interfaces->check_devices();
   EXPECT_EQ(heard, (std::vector<std::string>{"a up", "a.5 up", "a up", "a.5 no-carrier", "a up", "a.5 up",
                                              "a no-carrier", "a.5 no-carrier"}));
 }
@@ -234,6 +236,19 @@ TEST_P(InterfaceManagerTest, KeepsPodsNamesForPods) {
   const auto pod = interfaces->create("pod/web", std::make_unique<LoopDevice>(b), "pod");
   ASSERT_TRUE(pod.ok());
   EXPECT_EQ(interfaces->find(*pod)->owner, "pod");
+}
+
+TEST_P(InterfaceManagerTest, AnInterfaceGoesWithADeviceThatIsGoneForGood) {
+  ASSERT_TRUE(interfaces->create("a", std::make_unique<LoopDevice>(a)).ok());
+  ASSERT_TRUE(interfaces->create("b", std::make_unique<LoopDevice>(b)).ok());
+  interfaces->check_devices();
+  EXPECT_EQ(interfaces->list().size(), 2u);
+  b.gone = true;
+  interfaces->check_devices();
+  ASSERT_EQ(interfaces->list().size(), 1u);
+  EXPECT_EQ(interfaces->list().front()->name, "a");
+  dataplane->rcu().drain();
+  wait_for([&] { return b.destroyed == 1; });
 }
 
 TEST_P(InterfaceManagerTest, AStaleIndexIsRecognised) {

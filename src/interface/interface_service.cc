@@ -210,20 +210,32 @@ Status InterfaceService::set_mtu(const MtuRequest& request, Done& done, CallCont
       done);
 }
 
+Status InterfaceService::check_free(const InterfaceEntry& entry, const IpAddress& address) const {
+  for (const InterfaceEntry* other : interfaces_.list()) {
+    if (other->table != entry.table || other == &entry) continue;
+    for (const InterfaceAddress& a : other->addresses) {
+      if (a.address == address) {
+        return exists("address {} is on interface {} of the same table {}; delete it there first", address.to_string(),
+                      other->name, other->table);
+      }
+    }
+  }
+  if (!routes_) return {};
+  for (const auto& [source, spec] : routes_->wanted(entry.table, IpPrefix::host(address))) {
+    if (source == RouteSource::Pod) {
+      return exists("address {} in table {}: behind interface {} a pod or the host has it; choose another",
+                    address.to_string(), entry.table, interfaces_.name(spec.next_hops.front().interface));
+    }
+  }
+  return {};
+}
+
 Status InterfaceService::add_address(const AddressRequest& request, Done& done, CallContext& call) {
   const auto e = entry(request.name());
   if (!e.ok()) return e.status();
   const auto address = parse_address(request.address());
   if (!address.ok()) return address.status();
-  for (const InterfaceEntry* other : interfaces_.list()) {
-    if (other->table != (*e)->table || other == *e) continue;
-    for (const InterfaceAddress& a : other->addresses) {
-      if (a.address == address->address) {
-        return exists("address {} is on interface {} of the same table {}; delete it there first",
-                      a.address.to_string(), other->name, other->table);
-      }
-    }
-  }
+  if (auto status = check_free(**e, address->address); !status.ok()) return status;
   const auto& all = (*e)->addresses;
   if (call.dry_run()) return report(std::find(all.begin(), all.end(), *address) == all.end(), done);
   return report(interfaces_.add_address((*e)->index, *address), done);

@@ -7,13 +7,15 @@
 #include "interface/interface.pb.h"
 #include "sluice/api.h"
 #include "sluice/interfaces.h"
+#include "sluice/routes.h"
 
 namespace sluice::interface {
 
 class InterfaceService {
  public:
-  InterfaceService(Dataplane& dataplane, Interfaces& interfaces, Features& features)
-      : dataplane_(dataplane), interfaces_(interfaces), features_(features) {}
+  /// routes may be null (tests): then no pod has any address.
+  InterfaceService(Dataplane& dataplane, Interfaces& interfaces, Features& features, const Routes* routes = nullptr)
+      : dataplane_(dataplane), interfaces_(interfaces), features_(features), routes_(routes) {}
   void offer(Api& api);
 
  private:
@@ -31,12 +33,15 @@ class InterfaceService {
   Status set_feature(const FeatureRequest& request, Done& done, CallContext& call);
 
   StatusOr<const InterfaceEntry*> entry(std::string_view name) const;
+  /// Whether another interface of the table, a pod or the host tap has the address.
+  Status check_free(const InterfaceEntry& entry, const IpAddress& address) const;
   std::vector<std::string> names(const std::string& only) const;
   Interface message(const InterfaceEntry& entry) const;
 
   Dataplane& dataplane_;
   Interfaces& interfaces_;
   Features& features_;
+  const Routes* routes_;
 };
 
 }  // namespace sluice::interface

@@ -207,7 +207,8 @@ Status Fib<Address>::set(const Prefix<Address>& prefix, ForwardingIndex target) 
   // One for its entries, one where its path leaves another's.
   constexpr std::uint32_t kNodesMax = 2;
   if (prefix.length > kRootBits && !prefixes_.contains(prefix) && nodes_.available() < kNodesMax) {
-    return exhausted("no room for prefix {}: all {} FIB nodes are taken", prefix.to_string(), FibNodes::kCapacity);
+    return exhausted("no room for prefix {}: all {} FIB nodes are taken; delete other routes first", prefix.to_string(),
+                     FibNodes::kCapacity);
   }
   prefixes_[prefix] = target;
   paint(span(prefix), 0, prefix.length, {target.value, prefix.length});

@@ -169,7 +169,7 @@ TEST(Fib, WhenItIsFullItSaysSoAndNothingChanges) {
   ASSERT_TRUE(fib.set(p4("10.0.0.0/24"), target(1)).ok());
   while (nodes.available() > 1) nodes.take();
   EXPECT_EQ(text(fib.set(p4("10.0.0.1/32"), target(2))),
-            "no room for prefix 10.0.0.1/32: all 1048576 FIB nodes are taken");
+            "no room for prefix 10.0.0.1/32: all 1048576 FIB nodes are taken; delete other routes first");
   EXPECT_EQ(fib.lookup(a4("10.0.0.1")), target(1));
   EXPECT_EQ(fib.prefixes().size(), 1u);
   EXPECT_TRUE(fib.set(p4("10.0.0.0/24"), target(3)).ok()) << "what is there can be changed";

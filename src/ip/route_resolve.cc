@@ -126,7 +126,7 @@ Status RouteManager::install(Table& table, const IpPrefix& prefix, Route& route,
       const auto acquired = adjacencies_.acquire(member.key.first, member.key.second);
       if (!acquired) {
         give_back();
-        return exhausted("route {}: no forwarding objects are left", prefix.to_string());
+        return exhausted("route {}: no forwarding objects are left; delete other routes first", prefix.to_string());
       }
       held.push_back(member.key);
       index = *acquired;
@@ -141,7 +141,7 @@ Status RouteManager::install(Table& table, const IpPrefix& prefix, Route& route,
     const auto made = make_group(route, members);
     if (!made) {
       give_back();
-      return exhausted("route {}: no forwarding objects are left", prefix.to_string());
+      return exhausted("route {}: no forwarding objects are left; delete other routes first", prefix.to_string());
     }
     target = *made;
   }

@@ -166,6 +166,33 @@ RouteRequest RouteService::request_of(const DeleteRouteRequest& deleted, const R
   return request;
 }
 
+Status RouteService::check_move(const InterfaceEntry& entry, std::uint32_t table) const {
+  if (!entry.owner.empty()) {
+    return failed_precondition("interface {0} belongs to a {1}; delete {1} {2} and create it in table {3}", entry.name,
+                               entry.owner, entry.name.substr(entry.name.find('/') + 1), table);
+  }
+  for (const InterfaceEntry* other : interfaces_.list()) {
+    if (other->table != table) continue;
+    for (const InterfaceAddress& a : entry.addresses) {
+      if (a.address.is_ip6() && a.address.is_link_local()) continue;  // each link has its own
+      const bool same = std::any_of(other->addresses.begin(), other->addresses.end(),
+                                    [&](const InterfaceAddress& b) { return b.address == a.address; });
+      if (same) {
+        return exists("interface {}: address {} is on interface {} of table {}; delete it there first", entry.name,
+                      a.address.to_string(), other->name, other->table);
+      }
+    }
+  }
+  for (const InterfaceAddress& a : entry.addresses) {
+    for (const auto& [source, spec] : routes_.wanted(table, IpPrefix::host(a.address))) {
+      if (source != RouteSource::Pod) continue;
+      return exists("interface {}: address {} is behind interface {} of table {}; delete it here or there first",
+                    entry.name, a.address.to_string(), interfaces_.name(spec.next_hops.front().interface), table);
+    }
+  }
+  return {};
+}
+
 Status RouteService::set_table(const SetTableRequest& request, Done& done, CallContext& call) {
   const InterfaceEntry* entry = interfaces_.find(request.interface());
   if (!entry) return not_found("interface {} does not exist; show interface lists them", request.interface());
@@ -173,18 +200,7 @@ Status RouteService::set_table(const SetTableRequest& request, Done& done, CallC
     done.set_unchanged(true);
     return {};
   }
-  for (const InterfaceEntry* other : interfaces_.list()) {
-    if (other->table != request.table()) continue;
-    for (const InterfaceAddress& a : entry->addresses) {
-      if (a.address.is_ip6() && a.address.is_link_local()) continue;  // each link has its own
-      const bool same = std::any_of(other->addresses.begin(), other->addresses.end(),
-                                    [&](const InterfaceAddress& b) { return b.address == a.address; });
-      if (same) {
-        return exists("interface {}: address {} is on interface {} of table {}; delete it there first", entry->name,
-                      a.address.to_string(), other->name, other->table);
-      }
-    }
-  }
+  if (auto status = check_move(*entry, request.table()); !status.ok()) return status;
   if (call.dry_run()) return {};
   const auto slot = routes_.table(request.table());
   if (!slot.ok()) return slot.status();

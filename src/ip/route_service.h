@@ -27,6 +27,8 @@ class RouteService {
   StatusOr<sluice::NextHop> next_hop(const NextHop& message) const;
   StatusOr<RouteSpec> spec_of(const RouteRequest& request) const;
   Status remove_all(std::uint32_t table, const IpPrefix& prefix, Done& done, bool dry_run);
+  /// Whether the interface may be looked up in that table: it is no pod's, and its addresses are free there.
+  Status check_move(const InterfaceEntry& entry, std::uint32_t table) const;
   Status remove_some(const DeleteRouteRequest& request, const IpPrefix& prefix, RouteSpec spec, Done& done,
                      CallContext& call);
   RouteRequest request_of(const DeleteRouteRequest& deleted, const RouteSpec& left) const;

@@ -193,6 +193,25 @@ TEST_F(RouteServiceTest, AnInterfaceMovesToATable) {
   EXPECT_EQ(all[1].interfaces(0), "eth0");
 }
 
+TEST_F(RouteServiceTest, NeitherAPodsInterfaceMovesNorOneToATableWhereItsAddressIsAPods) {
+  const auto move = [&](const char* interface, std::uint32_t table) {
+    SetTableRequest request;
+    request.set_interface(interface);
+    request.set_table(table);
+    return change("SetTable", request);
+  };
+  ASSERT_EQ(move("eth0", 10), "done");
+  const auto pod = interfaces.create("pod/web", nullptr, "pod");
+  ASSERT_TRUE(pod.ok());
+  RouteSpec to_pod;
+  to_pod.next_hops.push_back({.via = std::nullopt, .interface = *pod});
+  ASSERT_TRUE(routes.add(0, *IpPrefix::parse("10.0.0.1/32"), RouteSource::Pod, to_pod).ok());
+  EXPECT_EQ(move("eth0", 0),
+            "interface eth0: address 10.0.0.1 is behind interface pod/web of table 0; delete it here or there first");
+  EXPECT_EQ(fib("10.0.0.9", IP4, 10), "10.0.0.0/24 connected connected eth0\n");
+  EXPECT_EQ(move("pod/web", 10), "interface pod/web belongs to a pod; delete pod web and create it in table 10");
+}
+
 TEST_F(RouteServiceTest, DetailShowsEverySourceAndTheRewrite) {
   EXPECT_EQ(add("10.0.0.2/32", {"10.1.0.2"}), "done");
   routes.complete_neighbor(eth0, *IpAddress::parse("10.0.0.2"), *MacAddress::parse("02::aa"));

@@ -7,8 +7,9 @@
         a.ping("10.1.0.2")
         assert sluice.interface("pod/a")["rx_packets"] >= 3
 
-When the test ends, every daemon that it started is checked for leaked buffers and stopped, and must end with status 0
-and without a sanitizer's or assertion's output; then namespaces and folders go.
+When the test ends, every daemon that it started is checked for leaked buffers and stopped. It must end with status 0,
+without a sanitizer's or assertion's output, and with no buffer in use and no interface left in any namespace; then
+namespaces and folders go. A daemon that the test stops itself is checked by its own log: it says what it leaked.
 """
 import os
 
@@ -16,6 +17,7 @@ import pytest
 
 from lib.daemon import Daemon
 from lib.net import Network
+from lib.refusal import has_all, state
 from lib.router import Router
 
 
@@ -67,6 +69,11 @@ def daemon(network):
             made.kill()
             made.print_log()
             made.remove()
+    if all(made.process.returncode == 0 for made in running):  # killed ones leave what a new one would use again
+        for namespace in filter(lambda each: os.path.exists(each.path), network.namespaces.values()):
+            left = [link["ifname"] for link in namespace.ip_json("link show type tun") if link]
+            if left:
+                errors.append(f"left in namespace {namespace.name}: {left}")
     assert not errors, "\n".join(errors)
 
 
@@ -82,3 +89,15 @@ def router(network, daemon):
     yield start
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def refused(network):
+    """refused(sluice, command, words…): the command is refused with these words and changes nothing."""
+
+    def check(sluice, command, *words):
+        before = state(sluice, network.namespaces.values())
+        has_all(sluice.refusal(command), "nothing changed", *words)
+        assert state(sluice, network.namespaces.values()) == before
+
+    return check

@@ -191,3 +191,25 @@ def test_a_null_source_sends_its_count_and_a_sink_takes_it(daemon):
     sluice.cli("set interface state source0 up")
     wait_until(lambda: sluice.interface("sink0")["tx_packets"] == 500, "500 packets")
     assert sluice.interface("sink0")["tx_bytes"] == 50000
+
+
+@pytest.mark.parametrize("command", ["create interface tun t0 netns {path}", "create interface tap t0 netns {path}",
+                                     "create interface af-packet t0 host-interface eth0 netns {path}"])
+def test_an_interface_goes_with_its_namespace_under_load_and_nobody_notices(network, daemon, command):
+    far, a, b = network.namespace("far"), network.namespace("a"), network.namespace("b")
+    network.veth(far, "eth0", far, "eth1")
+    sluice = daemon(startup=[f"create pod a netns {a.path} address 10.5.0.1", f"create pod b netns {b.path} address 10.5.0.2",
+                             command.format(path=far.path), "set interface state t0 up", "set interface address t0 10.8.0.1/24"])
+    if "af-packet" in command:
+        far.address("eth1", "10.8.0.2/24")
+    else:
+        far.address("t0", "10.8.0.2/24")
+    far.route("10.5.0.0/16", "10.8.0.1")
+    floods = [a.popen("ping", "-q", "-i", "0.002", "10.8.0.2"), far.popen("ping", "-q", "-i", "0.002", "10.5.0.2")]
+    wait_until(lambda: sluice.interface("t0")["rx_packets"] > 100 < sluice.interface("t0")["tx_packets"], "traffic")
+    far.delete()
+    wait_until(lambda: "t0" not in {row["name"] for row in sluice.json("show interface")}, "t0 to go")
+    a.ping("10.5.0.2")
+    assert all("10.8.0" not in row["prefix"] for row in sluice.json("show ip fib"))
+    floods[0].kill()
+    floods[0].wait()

@@ -123,9 +123,9 @@ class Chat:
         self.client.settimeout(20)
         self.server.settimeout(20)
         self.client.sendall(word)
-        assert self.server.recv(len(word)) == word
+        assert self.server.recv(len(word), socket.MSG_WAITALL) == word
         self.server.sendall(word)
-        assert self.client.recv(len(word)) == word
+        assert self.client.recv(len(word), socket.MSG_WAITALL) == word
 
     def close(self):
         self.client.close()
@@ -192,29 +192,65 @@ def test_a_pod_in_the_namespace_that_has_the_path_now(network, daemon):
     a.ping(B4)
 
 
-def test_many_pods_come_and_go_under_traffic(network, daemon):
+class Traffic:
+    """Pings and a TCP conversation between two pods, all the time. At the end none may be lost, and both have gone on."""
+
+    def __init__(self, client, server, address):
+        self.client, self.address, self.chat = client, address, Chat(server, client, address)
+        self.ended, self.sent, self.answered, self.words, self.errors = threading.Event(), 0, 0, 0, []
+
+    def __enter__(self):
+        self.threads = [threading.Thread(target=self._watch, args=[work]) for work in (self._ping, self._talk)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        self.chat.close()
+        if kind is None:
+            assert not self.errors, self.errors
+            assert self.sent == self.answered > 100, f"{self.answered} of {self.sent} pings were answered"
+            assert self.words > 100, f"{self.words} words in all"
+
+    def _watch(self, work):
+        try:
+            while not self.ended.is_set():
+                work()
+        except Exception as error:  # the test's own thread says it
+            self.errors.append(repr(error))
+
+    def _ping(self):
+        self.sent += 50
+        self.answered += self.client.ping(self.address, count=50, interval=0.01, check=False)
+
+    def _talk(self):
+        self.chat.say(b"%08d" % self.words * 100)
+        self.words += 1
+        self.ended.wait(0.005)
+
+
+def test_five_hundred_pods_come_and_go_under_traffic(network, daemon):
     a, b, startup = two_pods(network)
+    homes = [network.namespace(f"home{n}") for n in range(5)]
     sluice = daemon(startup=startup)
-    other = network.namespace("other")
-    answers = []
-
-    def watch():
-        answers.append(a.ping(B4, count=200, interval=0.02, check=False))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     script = sluice.folder / "pods.cmds"
-    for word, count in (("create", 250), ("delete", 250), ("create", 250), ("delete", 250)):
-        lines = [f"create pod many/p{i} netns {other.path} address 10.6.{i // 250}.{i % 250 + 1} interface p{i}"
-                 if word == "create" else f"delete pod many/p{i}" for i in range(count)]
-        script.write_text("\n".join(lines) + "\n")
-        done = sluice.ctl("-f", script, timeout=120)
-        assert done.returncode == 0, done.stderr
-        rows = sluice.json("show interface")
-        assert len(rows) == 2 + (count if word == "create" else 0)
-    watcher.join()
-    assert answers == [200]
-    assert not tuns(other)
+    pods = [(f"many/p{i}", homes[i % 5], f"10.6.{i // 250}.{i % 250 + 1}", f"p{i}") for i in range(500)]
+    with Traffic(a, b, B4):
+        for _ in range(2):
+            script.write_text("".join(f"create pod {name} netns {home.path} address {address} interface {interface}\n"
+                                      for name, home, address, interface in pods))
+            sluice.script(script)
+            assert len(sluice.json("show pod")) == 502
+            for _, _, address, _ in pods[-5:]:  # their default routes are the ones that count in their homes
+                a.ping(address, count=2)
+            script.write_text("".join(f"delete pod {name}\n" for name, *_ in pods))
+            sluice.script(script)
+            assert [row["name"] for row in sluice.json("show interface")] == ["pod/shop/a", "pod/shop/b"]
+            assert not any(tuns(home) for home in homes)
+            assert len(sluice.json("show ip fib")) == 2
 
 
 def test_an_idle_daemon_costs_nearly_nothing_and_answers_at_once(network, daemon):

@@ -38,25 +38,21 @@ def program(name):
     return found[0]
 
 
-class Daemon:
-    """Starts when made and waits until it says READY. `stop()` asks for a clean end and checks for one."""
+class Setup:
+    """What a sluiced is started with: a folder of its own with its configuration, sockets and log."""
 
-    def __init__(self, namespace=None, startup=(), configuration=None, arguments=(), environment=None):
+    def __init__(self, namespace=None, startup=(), configuration=None, arguments=(), environment=None, wrapper=(),
+                 file=None):
+        """wrapper: words in front of the command line, as of prlimit or setpriv, that end in exec. file: another configuration file."""
         self.namespace = namespace
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{RUN}-", dir="/tmp"))
+        self.folder.chmod(0o755)
         self.socket = self.folder / "run/api.sock"
         self.configuration = self.folder / "sluiced.yaml"
         self.log = self.folder / "log"
         self.arguments, self.environment = list(arguments), dict(environment or {})
-        self.process = None
+        self.wrapper, self.file = list(wrapper), file
         self.write_configuration(startup, configuration or {})
-        try:
-            self.start()
-        except BaseException:
-            self.kill()
-            self.print_log()
-            self.remove()
-            raise
 
     def write_configuration(self, startup, configuration):
         (self.folder / "run").mkdir(exist_ok=True)
@@ -65,18 +61,51 @@ class Daemon:
                     **configuration, "startup": list(startup)}
         self.configuration.write_text(yaml.safe_dump(settings, sort_keys=False))
 
+    def command(self):
+        words = [*self.wrapper, program("sluiced"), "--config", self.file or self.configuration, *self.arguments]
+        return list(map(str, self.namespace.command(*words) if self.namespace else words))
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def failed_start(namespace=None, **options):
+    """What a sluiced says that must not start; see Setup for the options. Its status must be 1, no socket may be left."""
+    setup = Setup(namespace, **options)
+    try:
+        done = run(*setup.command(), check=False, timeout=READY_SECONDS, env={**os.environ, **setup.environment})
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, f"sluiced ended with status {done.returncode}\n{said}"
+        assert not ALARMS.search(said), said
+        assert not [path for path in (setup.folder / "run").iterdir() if path.suffix in (".sock", ".lock")], said
+        return said
+    finally:
+        setup.remove()
+
+
+class Daemon(Setup):
+    """Starts when made and waits until it says READY. `stop()` asks for a clean end and checks for one."""
+
+    def __init__(self, *setup, **options):
+        super().__init__(*setup, **options)
+        self.process = None
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            self.print_log()
+            self.remove()
+            raise
+
     def start(self):
         """Starts (again) with the same configuration, and waits until it is ready."""
         notify = self.folder / "notify"
         notify.unlink(missing_ok=True)
-        words = [program("sluiced"), "--config", self.configuration, *self.arguments]
-        if self.namespace:
-            words = self.namespace.command(*words)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, self.log.open("ab") as log:
             ready.bind(str(notify))
             ready.settimeout(0.1)
             self.process = subprocess.Popen(
-                list(map(str, words)), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.environment})
             self._wait_ready(ready)
 
@@ -109,6 +138,12 @@ class Daemon:
             raise Refused(command, done)
         return done.stdout
 
+    def script(self, path, timeout=60):
+        """Runs a file of commands; Refused when one is."""
+        done = self.ctl("-f", path, timeout=timeout)
+        if done.returncode:
+            raise Refused(f"-f {path}", done)
+
     def json(self, command, timeout=30):
         return json.loads(self.cli("--json " + command, timeout))
 
@@ -131,7 +166,7 @@ class Daemon:
     def check_leaks(self, before=0):
         """Waits until no more buffers hold packets than before."""
         wait_until(lambda: self.buffers_used() <= before, f"buffers in use to fall to {before}: a packet leaked",
-                   seconds=5, every=0.1)
+                   seconds=8, every=0.1)
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -157,6 +192,3 @@ class Daemon:
     def check_log(self):
         alarm = ALARMS.search(self.output())
         assert not alarm, f"sluiced's log says {alarm.group()!r}\n{self.output()[-8000:]}"
-
-    def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)

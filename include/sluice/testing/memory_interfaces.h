@@ -30,8 +30,10 @@ class MemoryInterfaces final : public Interfaces {
     tell(Event::StateChanged, entries_[index]);
   }
 
-  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device>, std::string_view) override {
-    return add(std::move(name));
+  StatusOr<InterfaceIndex> create(std::string name, std::unique_ptr<Device>, std::string_view owner) override {
+    const InterfaceIndex index = add(std::move(name));
+    entries_[index].owner = owner;
+    return index;
   }
   Status would_create(std::string_view name, std::string_view) const override {
     return find(name) ? exists("interface {} exists", name) : Status();

@@ -51,6 +51,15 @@ class HostTest : public ::testing::Test {
   std::unique_ptr<TunDevice> tun;
 };
 
+TEST_F(HostTest, SeesThatANamespaceIsGoneOrAnotherHasItsPath) {
+  const auto id = *namespace_id(ns->path());
+  EXPECT_TRUE(still_there(ns->path(), id).ok());
+  EXPECT_EQ(text(still_there(ns->path(), *namespace_id(""))), "namespace " + ns->path() + ": it is gone");
+  EXPECT_EQ(text(still_there("/run/netns/no-such-namespace", id)),
+            "namespace /run/netns/no-such-namespace: it is gone");
+  EXPECT_TRUE(tun->check().ok());
+}
+
 TEST_F(HostTest, TellsNamespacesApart) {
   const auto own = namespace_id(""), other = namespace_id(ns->path());
   ASSERT_TRUE(own.ok() && other.ok());

@@ -68,6 +68,12 @@ StatusOr<NamespaceId> namespace_id(const std::string& path) {
   return NamespaceId{s.st_dev, s.st_ino};
 }
 
+Status still_there(const std::string& path, const NamespaceId& id) {
+  const auto now = namespace_id(path);
+  const bool gone = now.ok() ? *now != id : absl::IsNotFound(now.status()) || absl::IsInvalidArgument(now.status());
+  return gone ? not_found("namespace {}: it is gone", path) : Status();
+}
+
 Status run_in_namespace(const std::string& path, const std::function<Status()>& function) {
   if (path.empty()) return function();
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -49,12 +49,17 @@ StatusOr<bool> TunDriver::create(Context& context, const std::string& name, TunO
   if (const InterfaceEntry* entry = context.interfaces().find(name)) {
     const auto* present = dynamic_cast<const TunDevice*>(entry->device);
     if (!present || present->driver() != driver_name())
-      return exists("interface {} exists and belongs to driver {}", name, entry->driver);
+      return exists("interface {} exists and belongs to driver {}; choose another name, or delete it first", name,
+                    entry->driver);
     const std::string other = differences(present->options(), options);
-    if (!other.empty()) return exists("interface {} exists; the request differs: {}", name, other);
+    if (!other.empty())
+      return exists("interface {} exists; the request differs: {}; choose another name, or delete it first", name,
+                    other);
     return false;
   }
-  if (context.unprivileged()) return failed_precondition("driver {} needs a privileged daemon", driver_name());
+  if (context.unprivileged())
+    return failed_precondition("driver {} needs a privileged daemon; start sluiced as root, without --unprivileged",
+                               driver_name());
   if (Status status = context.interfaces().would_create(name); !status.ok()) return status;
   if (dry_run) {
     if (Status status = check(options); !status.ok()) return status;

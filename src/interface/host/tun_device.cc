@@ -3,6 +3,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +31,7 @@ constexpr const char* kTunPath = "/dev/net/tun";
 // In the kernel since 6.2; both or none.
 constexpr unsigned kUso = 0x20 | 0x40;
 constexpr std::uint16_t kQueuesMax = 256;
+constexpr rlim_t kFilesLeft = 32;
 
 std::string where(const TunOptions& options) {
   return fmt::format("interface {} in {}", options.host_name, host::describe_namespace(options.namespace_path));
@@ -49,7 +51,9 @@ Status tun_missing(int error) {
 Status attach_error(const TunOptions& options, int error) {
   switch (error) {
     case EPERM: return not_permitted("{}: creating it needs the capability CAP_NET_ADMIN; run as root", where(options));
-    case EBUSY: return exists("{}: another interface here, or another process, uses it", where(options));
+    case EBUSY:
+      return exists("{}: another interface here, or another process, uses it; end that one, or choose another name",
+                    where(options));
     case EINVAL:
       return exists("{}: it exists and is another kind of interface; delete it, or choose another name",
                     where(options));
@@ -74,9 +78,26 @@ class Descriptors {
   std::vector<int> fds_;
 };
 
+// A daemon that has used up its open files could not be asked any more.
+Status no_more_files(const TunOptions& options) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  return exhausted("{}: of {} open files, {} must be left for other things; raise LimitNOFILE= of the unit (ulimit -n)",
+                   where(options), files.rlim_cur, kFilesLeft);
+}
+
+bool leaves_enough_files(int fd) {
+  rlimit files{};
+  return getrlimit(RLIMIT_NOFILE, &files) != 0 || static_cast<rlim_t>(fd) + kFilesLeft < files.rlim_cur;
+}
+
 StatusOr<int> open_queue(const TunOptions& options, LinkLayer link) {
   const int fd = open(kTunPath, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return tun_missing(errno);
+  if (fd < 0) return errno == EMFILE ? no_more_files(options) : tun_missing(errno);
+  if (!leaves_enough_files(fd)) {
+    close(fd);
+    return no_more_files(options);
+  }
   ifreq request{};
   const int kind = link == LinkLayer::Ip ? IFF_TUN : IFF_TAP;
   request.ifr_flags = static_cast<short>(kind | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
@@ -131,8 +152,13 @@ Status check_names(const TunOptions& options) {
 
 class Tun final : public TunDevice {
  public:
-  Tun(std::shared_ptr<TunDriver::State> state, const TunOptions& options, Descriptors descriptors, bool attached)
-      : state_(std::move(state)), options_(options), descriptors_(std::move(descriptors)), attached_(attached) {
+  Tun(std::shared_ptr<TunDriver::State> state, const TunOptions& options, const host::NamespaceId& namespace_id,
+      Descriptors descriptors, bool attached)
+      : state_(std::move(state)),
+        options_(options),
+        namespace_id_(namespace_id),
+        descriptors_(std::move(descriptors)),
+        attached_(attached) {
     id_ = state_->next_id++;
     state_->devices[id_] = this;
     info_.link = state_->link;
@@ -152,6 +178,7 @@ class Tun final : public TunDevice {
   const TunOptions& options() const override { return options_; }
   bool attached() const override { return attached_; }
   void keep(bool keep) override { keep_ = keep; }
+  void leave_as_found() override { keep_ |= attached_; }
 
   StatusOr<std::vector<std::unique_ptr<RxQueue>>> open_rx() override {
     std::vector<std::unique_ptr<RxQueue>> queues;
@@ -186,6 +213,10 @@ class Tun final : public TunDevice {
     return {};
   }
   bool carrier() const override { return present_name(options_, fd()).ok(); }
+  // Our descriptors keep a namespace alive after its path and its processes are gone, so the path is what tells.
+  Status check() const override {
+    return options_.namespace_path.empty() ? Status() : host::still_there(options_.namespace_path, namespace_id_);
+  }
   Status withdraw() override {
     if (keep_) return {};
     const auto name = present_name(options_, fd());
@@ -203,6 +234,7 @@ class Tun final : public TunDevice {
 
   const std::shared_ptr<TunDriver::State> state_;
   TunOptions options_;
+  const host::NamespaceId namespace_id_;
   const Descriptors descriptors_;
   const bool attached_;
   bool keep_ = false;
@@ -265,6 +297,8 @@ Status TunDriver::check(const TunOptions& options) const {
 
 StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) {
   if (Status status = check_names(options); !status.ok()) return status;
+  const auto id = host::namespace_id(options.namespace_path);
+  if (!id.ok()) return id.status();
   const auto netlink = host::Netlink::open(options.namespace_path);
   if (!netlink.ok()) return netlink.status();
   const auto attached = already_there(*netlink, options);
@@ -281,7 +315,7 @@ StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) 
   if (!opened.ok()) return opened;
   if (options.persistent && ioctl(descriptors.get().front(), TUNSETPERSIST, 1) != 0)
     return unavailable("{}: cannot make it persistent: {}", where(options), std::strerror(errno));
-  auto device = std::make_unique<Tun>(state_, options, std::move(descriptors), *attached);
+  auto device = std::make_unique<Tun>(state_, options, *id, std::move(descriptors), *attached);
   if (Status status = set_up_far_side(*netlink, options); !status.ok()) {
     if (*attached) device->keep(true);
     return status;
