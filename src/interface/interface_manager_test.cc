@@ -210,17 +210,19 @@ TEST_P(InterfaceManagerTest, AnInterfaceThatIsDeletedIsNotListedAnyMore) {
   const auto gone = interfaces->create("a", std::make_unique<LoopDevice>(a));
   const auto stays = interfaces->create("b", std::make_unique<LoopDevice>(b));
   ASSERT_TRUE(gone.ok() && stays.ok());
-  int heard = 0;
-  interfaces->listen([&](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress*) {
-    if (event != Interfaces::Event::Deleted || entry.index != *gone) return;
-    ++heard;
-    EXPECT_EQ(interfaces->find(*gone), &entry);
+  // It hears of the end of the test, too.
+  const auto heard = std::make_shared<int>(0);
+  interfaces->listen([this, heard, gone = *gone, stays = *stays](Interfaces::Event event, const InterfaceEntry& entry,
+                                                                 const InterfaceAddress*) {
+    if (event != Interfaces::Event::Deleted || entry.index != gone) return;
+    ++*heard;
+    EXPECT_EQ(interfaces->find(gone), &entry);
     EXPECT_EQ(interfaces->find("a"), nullptr);
     ASSERT_EQ(interfaces->list().size(), 1u);
-    EXPECT_EQ(interfaces->list()[0]->index, *stays);
+    EXPECT_EQ(interfaces->list()[0]->index, stays);
   });
   ASSERT_TRUE(interfaces->remove(*gone, {}).ok());
-  EXPECT_EQ(heard, 1);
+  EXPECT_EQ(*heard, 1);
 }
 
 TEST_P(InterfaceManagerTest, KeepsPodsNamesForPods) {
