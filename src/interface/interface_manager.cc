@@ -194,6 +194,7 @@ Status InterfaceManager::remove(InterfaceIndex index, std::function<void()> done
     if (other && other->entry.parent == index) (void)remove(other->entry.index, {});
   }
   s->entry.admin_up = false;
+  *s->may_begin = false;
   by_name_.erase(s->entry.name);
   for (auto it = listeners_.rbegin(); it != listeners_.rend(); ++it) (*it)(Event::Deleted, s->entry, nullptr);
   unbind(*s);
@@ -256,17 +257,18 @@ StatusOr<bool> InterfaceManager::set_state(InterfaceIndex index, bool up) {
     if (auto status = s->device->set_admin_state(up); !status.ok()) return status;
   }
   s->entry.admin_up = up;
+  *s->may_begin = up;
   publish_state();
   if (up && s->device) begin_later(*s);
   tell_state(*s);
   return true;
 }
 
-/// A source that started at once would lose what it gives to workers that have yet to see the interface up.
+/// A source that started at once would lose what it gives to workers that have yet to see the interface up. The device
+/// outlives this: its end is deferred too, behind it.
 void InterfaceManager::begin_later(const Slot& up) {
-  dataplane_.rcu().defer([this, alive = std::weak_ptr(alive_), index = up.entry.index] {
-    if (alive.expired()) return;
-    if (Slot* s = slot(index); s && s->device && s->entry.admin_up) s->device->begin();
+  dataplane_.rcu().defer([device = up.device.get(), may_begin = up.may_begin] {
+    if (*may_begin) device->begin();
   });
 }
 

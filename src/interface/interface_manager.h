@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Interfaces: owns devices and queues, publishes the tables that the data path reads.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -56,6 +57,7 @@ class InterfaceManager final : public Interfaces {
     TableIndex table4{0}, table6{0};
     NodeIndex output;
     std::unique_ptr<Device> device;
+    std::shared_ptr<std::atomic<bool>> may_begin = std::make_shared<std::atomic<bool>>(false);  ///< still up
     std::vector<std::unique_ptr<RxQueue>> rx;
     std::vector<std::unique_ptr<TxQueue>> tx;
   };
@@ -78,7 +80,6 @@ class InterfaceManager final : public Interfaces {
   void tell(Event event, const InterfaceEntry& entry, const InterfaceAddress* address = nullptr);
 
   Dataplane& dataplane_;
-  const std::shared_ptr<int> alive_ = std::make_shared<int>();  // what was deferred may run when this is gone
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::uint8_t> generations_;
   std::map<std::string, InterfaceIndex, std::less<>> by_name_;
