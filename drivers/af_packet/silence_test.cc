@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sluice/registry.h>
+#include <sluice/testing/temp_folder.h>
 #include <sluice/testing/test_namespace.h>
 #include <sluice/tun.h>
 #include <unistd.h>
@@ -20,13 +21,11 @@ class SilenceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!testing::can_make_namespaces()) GTEST_SKIP() << "needs root and /dev/net/tun";
-    std::filesystem::create_directory(folder);
     ns.emplace();
     make_near();
     for (const auto& [name, value] : {std::pair{"arp_ignore", "2"}, {"forwarding", "1"}, {"rp_filter", "0"}})
       set(name, value);
   }
-  void TearDown() override { std::filesystem::remove_all(folder); }
   void make_near() {
     auto made = driver.open({.host_name = "near", .namespace_path = ns->path()});
     ASSERT_TRUE(made.ok()) << text(made.status());
@@ -52,7 +51,8 @@ class SilenceTest : public ::testing::Test {
     std::filesystem::rename(folder / "kept", note);
   }
 
-  const std::filesystem::path folder = ::testing::TempDir() + fmt::format("silence-{}", getpid());
+  const testing::TempFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   Silences silences{folder};
   Registry registry;
   TunDriver driver{registry, "tap", LinkLayer::Ethernet};

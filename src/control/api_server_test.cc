@@ -67,7 +67,7 @@ struct TestCall {
   }
 };
 
-class ApiServerTest : public testing::Test {
+class ApiServerTest : public ::testing::Test {
  protected:
   ApiServerTest() : stub_(connect(daemon_.path())), read_only_(connect(daemon_.read_only_path())) {
     EXPECT_TRUE(daemon_.start.ok()) << text(daemon_.start);
@@ -317,9 +317,8 @@ TEST_F(ApiServerTest, ASecondDaemonOnTheSameSocketIsRefused) {
 }
 
 TEST(SocketLock, TakesOverTheSocketOfADeadDaemonAndNothingElse) {
-  char pattern[] = "/tmp/sluice-lock-XXXXXX";
-  const std::string folder = mkdtemp(pattern);
-  const auto path = folder + "/api.sock";
+  const testing::TempFolder folder;
+  const auto path = folder.file("api.sock");
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   path.copy(address.sun_path, path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -334,7 +333,6 @@ TEST(SocketLock, TakesOverTheSocketOfADeadDaemonAndNothingElse) {
   std::filesystem::create_directory(path);
   EXPECT_NE(text(SocketLock::take(path).status()).find("holds something that is no socket"), std::string::npos);
   EXPECT_NE(text(SocketLock::take(std::string(200, 'x')).status()).find("at most 107 are allowed"), std::string::npos);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

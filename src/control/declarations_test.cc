@@ -19,7 +19,7 @@ std::unique_ptr<Schema> schema_of(const Description& description) {
   return schema.ok() ? *std::move(schema) : nullptr;
 }
 
-class DeclarationsTest : public testing::Test {
+class DeclarationsTest : public ::testing::Test {
  protected:
   DeclarationsTest() {
     fruit_.offer(api_);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <linux/capability.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <set>
 
 #include "control/doctor.h"
+#include "control/process.h"
 
 namespace sluice::doctor {
 namespace {
@@ -100,20 +100,10 @@ Verdict locked_memory(const HostFacts& facts, const Needs& needs) {
 }
 
 Verdict capabilities(const HostFacts& facts, const Needs& needs) {
-  struct Named {
-    unsigned number;
-    const char* name;
-  };
-  constexpr std::array<Named, 6> kWanted{{{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                                          {CAP_NET_RAW, "CAP_NET_RAW"},
-                                          {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
-                                          {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
-                                          {CAP_IPC_LOCK, "CAP_IPC_LOCK"},
-                                          {39, "CAP_BPF"}}};
   if (needs.unprivileged) return {.found = "none are needed (--unprivileged)"};
   const std::uint64_t mask = facts.own_mask("CapEff").value_or(0);
   std::vector<std::string> missing, all;
-  for (const Named& capability : kWanted) {
+  for (const process::Capability& capability : process::needed_capabilities()) {
     all.emplace_back(capability.name);
     if ((mask >> capability.number & 1) == 0) missing.emplace_back(capability.name);
   }

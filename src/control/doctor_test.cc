@@ -5,14 +5,14 @@
 
 #include <fstream>
 
+#include "sluice/testing/temp_folder.h"
+
 namespace sluice::doctor {
 namespace {
 
-class DoctorTest : public testing::Test {
+class DoctorTest : public ::testing::Test {
  protected:
   DoctorTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-doctor-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
     // A host on which nothing is wrong.
     write("proc/meminfo",
           "MemTotal: 1 kB\nHugePages_Total:      64\nHugePages_Free:       12\nHugepagesize: 2048 kB\n");
@@ -32,7 +32,6 @@ class DoctorTest : public testing::Test {
     needs_.cpus = {2, 3};
     uplinks_ = {{.name = "eth1", .host_name = "eth1", .namespace_path = ""}};
   }
-  ~DoctorTest() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories((root_ / path).parent_path());
@@ -53,7 +52,8 @@ class DoctorTest : public testing::Test {
     EXPECT_FALSE(f.found().empty() || f.wanted().empty() || f.consequence().empty()) << f.ShortDebugString();
   }
 
-  std::filesystem::path root_;
+  const testing::TempFolder folder_;
+  const std::filesystem::path& root_ = folder_.path();
   Needs needs_;
   std::vector<Uplink> uplinks_;
 };

@@ -3,7 +3,6 @@
 #pragma once
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <filesystem>
 #include <future>
 #include <map>
 #include <string>
@@ -13,6 +12,7 @@
 #include "control/meta_service.h"
 #include "control/test.pb.h"
 #include "sluice/api.h"
+#include "sluice/testing/temp_folder.h"
 
 namespace sluice::test {
 
@@ -106,8 +106,6 @@ class FruitDaemon {
   FruitDaemon() : dispatcher(api), meta(dispatcher), server(loop, dispatcher) {
     fruit.offer(api);
     meta.offer(api);
-    char pattern[] = "/tmp/sluice-test-XXXXXX";
-    folder = mkdtemp(pattern);
     start = server.listen({.path = path()});
     if (start.ok()) start = server.listen({.path = read_only_path(), .read_only = true});
     run();
@@ -115,10 +113,9 @@ class FruitDaemon {
   ~FruitDaemon() {
     halt();
     server.stop();
-    std::filesystem::remove_all(folder);
   }
-  std::string path() const { return folder + "/api.sock"; }
-  std::string read_only_path() const { return folder + "/ro.sock"; }
+  std::string path() const { return folder.file("api.sock"); }
+  std::string read_only_path() const { return folder.file("ro.sock"); }
 
   void run() {
     loop.restart();
@@ -147,7 +144,7 @@ class FruitDaemon {
   control::MetaService meta;
   control::ApiServer server;
   Status start;
-  std::string folder;
+  testing::TempFolder folder;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
   std::thread thread;
 };

@@ -8,18 +8,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "sluice/testing/temp_folder.h"
+
 namespace sluice::control {
 namespace {
 
-class JournalTest : public testing::Test {
+class JournalTest : public ::testing::Test {
  protected:
-  JournalTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-journal-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = (folder_ / "running").string();
-  }
-  ~JournalTest() override { std::filesystem::remove_all(folder_); }
-
   static JournalRecord record(const std::string& object, std::size_t size = 10) {
     JournalRecord r;
     r.set_object(object);
@@ -43,8 +38,8 @@ class JournalTest : public testing::Test {
     return contents.ok() ? *contents : Journal::Contents{};
   }
 
-  std::filesystem::path folder_;
-  std::string path_;
+  const testing::TempFolder folder_;
+  const std::string path_ = folder_.file("running");
 };
 
 TEST_F(JournalTest, GivesBackWhatWasWritten) {

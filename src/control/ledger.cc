@@ -82,6 +82,16 @@ bool strip(Message& message, const std::string& interface) {
   return !names(message, interface);
 }
 
+JournalRecord record_of(const Ledger::Entry& entry) {
+  JournalRecord record;
+  record.set_object(entry.object);
+  record.set_method(
+      fmt::format("/{}/{}", entry.method->descriptor->service()->full_name(), entry.method->descriptor->name()));
+  record.set_request(entry.request->SerializeAsString());
+  record.set_masks(entry.masks);
+  return record;
+}
+
 }  // namespace
 
 std::string object_of(const Api::Method& method, const Message& request) {
@@ -118,16 +128,6 @@ void Ledger::detach() {
   writer_ = nullptr;
 }
 
-void Ledger::note(const Entry& entry) {
-  JournalRecord record;
-  record.set_object(entry.object);
-  record.set_method(
-      fmt::format("/{}/{}", entry.method->descriptor->service()->full_name(), entry.method->descriptor->name()));
-  record.set_request(entry.request->SerializeAsString());
-  record.set_masks(entry.masks);
-  pending_.push_back(std::move(record));
-}
-
 void Ledger::put(std::string object, const Api::Method& method, const Message& request, bool masks) {
   erase(object);
   pending_.erase(
@@ -136,7 +136,7 @@ void Ledger::put(std::string object, const Api::Method& method, const Message& r
   Entry entry{object, &method, std::unique_ptr<Message>(request.New()), masks, next_++};
   entry.request->CopyFrom(request);
   each_interface(request, [&](const std::string& name) { naming_[name].insert(object); });
-  note(entry);
+  pending_.push_back(record_of(entry));
   entries_.insert_or_assign(std::move(object), std::move(entry));
 }
 
@@ -219,14 +219,7 @@ std::vector<const Ledger::Entry*> Ledger::entries() const {
 
 std::vector<JournalRecord> Ledger::records() const {
   std::vector<JournalRecord> all;
-  for (const Entry* entry : entries()) {
-    JournalRecord& record = all.emplace_back();
-    record.set_object(entry->object);
-    record.set_method(
-        fmt::format("/{}/{}", entry->method->descriptor->service()->full_name(), entry->method->descriptor->name()));
-    record.set_request(entry->request->SerializeAsString());
-    record.set_masks(entry->masks);
-  }
+  for (const Entry* entry : entries()) all.push_back(record_of(*entry));
   return all;
 }
 

@@ -53,7 +53,6 @@ class SLUICE_API Ledger {
   void erase(std::string_view object);
   void erase_below(const std::string& object);
   void forget_interface(const std::string& name);
-  void note(const Entry& entry);
   Status flush();
 
   const Api& api_;

@@ -11,7 +11,7 @@ namespace {
 
 using Origin = CallContext::Origin;
 
-class LedgerTest : public testing::Test {
+class LedgerTest : public ::testing::Test {
  protected:
   LedgerTest() : grammar_(*google::protobuf::MessageFactory::generated_factory()) {
     fruit_.offer(api_);

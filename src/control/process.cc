@@ -18,21 +18,15 @@
 namespace sluice::process {
 namespace {
 
-struct Needed {
-  unsigned number;
-  const char* name;
-  const char* what_for;
-};
-constexpr std::array<Needed, 6> kNeeded{{
-    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to make TUN and tap interfaces and set their addresses"},
-    {CAP_NET_RAW, "CAP_NET_RAW", "to open AF_PACKET sockets"},
-    {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter the network namespaces of pods"},
-    {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages"},
-    {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters"},
+constexpr std::array<Capability, 6> kNeeded{{
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to make TUN and tap interfaces and set their addresses", true},
+    {CAP_NET_RAW, "CAP_NET_RAW", "to open AF_PACKET sockets", true},
+    {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter the network namespaces of pods", true},
+    {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages", false},
+    {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters", false},
     // The kernel asks for it as soon as a process has privileges that this one has given up.
-    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to open the namespaces of processes, /proc/PID/ns/net"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to open the namespaces of processes, /proc/PID/ns/net", false},
 }};
-constexpr std::size_t kMustHave = 3;  // the first so many; without the others something is slower or missing
 
 struct Capabilities {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -55,13 +49,15 @@ std::optional<std::chrono::milliseconds> watchdog_period() {
   return std::chrono::milliseconds(microseconds / 4000);
 }
 
+std::span<const Capability> needed_capabilities() { return kNeeded; }
+
 Status check_privileges() {
   Capabilities caps;
   if (!caps.read()) return unavailable("capget: {}", std::strerror(errno));
-  for (std::size_t i = 0; i < kMustHave; ++i) {
-    if (!has(caps, kNeeded[i].number)) {
-      return not_permitted("{} is missing, {}; start sluiced as root, by its unit, or with --unprivileged",
-                           kNeeded[i].name, kNeeded[i].what_for);
+  for (const Capability& needed : kNeeded) {
+    if (needed.required && !has(caps, needed.number)) {
+      return not_permitted("{} is missing, {}; start sluiced as root, by its unit, or with --unprivileged", needed.name,
+                           needed.what_for);
     }
   }
   return {};
@@ -69,7 +65,7 @@ Status check_privileges() {
 
 Status keep_only_needed_capabilities() {
   std::array<std::uint32_t, 2> keep{};
-  for (const Needed& n : kNeeded) keep[n.number / 32] |= 1u << (n.number % 32);
+  for (const Capability& n : kNeeded) keep[n.number / 32] |= 1u << (n.number % 32);
   Capabilities caps;
   if (!caps.read()) return unavailable("capget: {}", std::strerror(errno));
   for (unsigned number = 0; number <= CAP_LAST_CAP; ++number) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "sluice/status.h"
@@ -21,11 +22,18 @@ SLUICE_API std::optional<std::chrono::milliseconds> watchdog_period();
 constexpr bool overdue(std::uint64_t heartbeat, std::uint64_t now, std::uint64_t limit) {
   return now > heartbeat && now - heartbeat > limit;
 }
-/// Keeps CAP_NET_ADMIN, NET_RAW, SYS_ADMIN (setns), SYS_PTRACE (/proc/PID/ns), IPC_LOCK and BPF, in every set, for all
-/// threads made from here on.
+/// A capability(7) that a node needs; without one that is not `required` something is slower or missing.
+struct Capability {
+  unsigned number;
+  const char* name;
+  const char* what_for;
+  bool required;
+};
+SLUICE_API std::span<const Capability> needed_capabilities();
+/// Keeps needed_capabilities() in every set, for all threads made from here on.
 /// Errors: the kernel refuses.
 SLUICE_API Status keep_only_needed_capabilities();
-/// Names the first capability that a node needs and this process lacks. Ok when none is missing.
+/// Names the first required capability that this process lacks. Ok when none is missing.
 SLUICE_API Status check_privileges();
 /// Makes this process a member of a group, so that it may give files to it later without any capability. Nothing
 /// happens when it is one already. Errors: no such group; CAP_SETGID is missing.

@@ -6,7 +6,7 @@
 #include <atomic>
 
 #include "interface/feature_manager.h"
-#include "sluice/node.h"
+#include "interface/nowhere_node.h"
 #include "sluice/testing/wait_for.h"
 
 namespace sluice {
@@ -89,17 +89,6 @@ struct Ip4Input {
     return Next::Device;
   }
 };
-template <char F>
-struct Nowhere {
-  static constexpr NodeInfo kInfo{F == '6' ? "ip6-input" : "ethernet-input", "drops"};
-  enum class Next : std::uint8_t {};
-  enum class Drop : std::uint8_t { Unwanted };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {};
-  static constexpr std::string_view why(Drop) { return "the test sends none"; }
-  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Drop::Unwanted; }
-};
-
 struct InterfaceManagerTest : ::testing::TestWithParam<unsigned> {
   void SetUp() override {
     auto made = Dataplane::create({.workers = GetParam(), .pool = {.buffers = 4096, .hugepages = false}}, {});
@@ -107,8 +96,8 @@ struct InterfaceManagerTest : ::testing::TestWithParam<unsigned> {
     dataplane = std::move(*made);
     registry.driver("loop");
     registry.node<Ip4Input>(out);
-    registry.node<Nowhere<'6'>>();
-    registry.node<Nowhere<'e'>>();
+    registry.node<test::Nowhere<'6'>>();
+    registry.node<test::Nowhere<'e'>>();
     ASSERT_TRUE(dataplane->build(registry).ok());
     interfaces = std::make_unique<InterfaceManager>(*dataplane);
     dataplane->start();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "interface/interface_manager.h"
+#include "interface/nowhere_node.h"
 #include "sluice/registry.h"
 
 namespace sluice {
@@ -26,26 +27,15 @@ class WireDevice final : public Device {
   DeviceInfo info_;
 };
 
-template <char Which>
-struct Nowhere {
-  static constexpr NodeInfo kInfo{Which == '4' ? "ip4-input" : Which == '6' ? "ip6-input" : "ethernet-input", "drops"};
-  enum class Next : std::uint8_t {};
-  enum class Drop : std::uint8_t { Unwanted };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {};
-  static constexpr std::string_view why(Drop) { return "the test sends none"; }
-  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Drop::Unwanted; }
-};
-
 struct InterfaceMtuTest : ::testing::Test {
   void SetUp() override {
     auto made = Dataplane::create({.workers = 1, .pool = {.buffers = 1024, .hugepages = false}}, {});
     ASSERT_TRUE(made.ok());
     dataplane = std::move(*made);
     registry.driver("wire");
-    registry.node<Nowhere<'4'>>();
-    registry.node<Nowhere<'6'>>();
-    registry.node<Nowhere<'e'>>();
+    registry.node<test::Nowhere<'4'>>();
+    registry.node<test::Nowhere<'6'>>();
+    registry.node<test::Nowhere<'e'>>();
     ASSERT_TRUE(dataplane->build(registry).ok());
     interfaces = std::make_unique<InterfaceManager>(*dataplane);
     interfaces->listen([this](Interfaces::Event event, const InterfaceEntry& e, const InterfaceAddress*) {

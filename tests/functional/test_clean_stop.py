@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A clean stop, under load and with everything made that can be, leaves the host as it was."""
 import signal
-import time
 
 import pytest
 
@@ -24,11 +23,11 @@ def kernel_state(namespace):
 
 def expect_as_before(namespace, before):
     """The kernel takes seconds to give an interface its link-local address again."""
-    end = time.monotonic() + 8
-    while (now := kernel_state(namespace)) != before and time.monotonic() < end:
-        time.sleep(0.1)
-    changes = {key: set(now[key]) ^ set(before[key]) for key in before if now[key] != before[key]}
-    assert not changes, f"{namespace.name}: {changes}"
+    def changes():
+        now = kernel_state(namespace)
+        return {key: set(now[key]) ^ set(before[key]) for key in before if now[key] != before[key]}
+
+    wait_until(lambda: not changes(), lambda: f"{namespace.name} to be as it was; it differs by {changes()}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -26,14 +26,15 @@ def run(*command, check=True, timeout=60, **options):
 
 
 def wait_until(condition, what, seconds=10, every=0.05):
-    """The first true result of condition(); after `seconds`, a failure that says what was waited for."""
+    """The first true result of condition(); after `seconds`, a failure that says what was waited for: a text, or what
+    makes it then."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds} s for {what}")
+            raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
         time.sleep(every)
 
 

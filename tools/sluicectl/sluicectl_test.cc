@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "control/fruit_service.h"
+#include "sluice/testing/wait_for.h"
 
 namespace sluice {
 namespace {
@@ -26,7 +27,7 @@ std::ostream& operator<<(std::ostream& stream, const Outcome& outcome) {
   return stream << outcome.status << "\n--- out\n" << outcome.out << "--- error\n" << outcome.error;
 }
 
-class SluicectlTest : public testing::Test {
+class SluicectlTest : public ::testing::Test {
  protected:
   static std::string slurp(const std::string& path) {
     std::ifstream file(path);
@@ -34,7 +35,7 @@ class SluicectlTest : public testing::Test {
   }
   /// Runs it with arguments as a shell takes them.
   Outcome ctl_on(const std::string& socket, const std::string& arguments, const std::string& before = "") {
-    const auto out = daemon_.folder + "/out", error = daemon_.folder + "/error";
+    const auto out = daemon_.folder.file("out"), error = daemon_.folder.file("error");
     const auto line = before + SLUICECTL " --socket " + socket + " " + arguments + " >" + out + " 2>" + error;
     const int status = std::system(line.c_str());
     return {WEXITSTATUS(status), slurp(out), slurp(error)};
@@ -43,7 +44,7 @@ class SluicectlTest : public testing::Test {
     return ctl_on(daemon_.path(), arguments, before);
   }
   std::string write(const std::string& name, const std::string& text) {
-    const auto path = daemon_.folder + "/" + name;
+    const auto path = daemon_.folder.file(name);
     std::ofstream(path) << text;
     return path;
   }
@@ -151,9 +152,9 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
 }
 
 TEST_F(SluicectlTest, ADaemonThatEndsDuringACallIsStatusThree) {
-  daemon_.halt();  // the call waits for the control thread
-  auto said = std::async(std::launch::async, [&] { return ctl("remove fruit apple"); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  auto said = std::async(std::launch::async, [&] { return ctl("count 1000000000 every 50"); });
+  testing::wait_for([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.halt();
   daemon_.server.stop();
   EXPECT_EQ(said.get().status, 3);
 }

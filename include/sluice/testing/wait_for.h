@@ -9,11 +9,15 @@
 
 namespace sluice::testing {
 
-/// Spins until done(). The test fails when that takes 20 seconds.
+/// Spins until done(), which is not called again once it was true. The test fails when that takes 20 seconds.
 inline void wait_for(const std::function<bool()>& done) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_TRUE(done());
+  bool came = done();
+  while (!came && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+    came = done();
+  }
+  EXPECT_TRUE(came) << "what the test waits for has not come in 20 s";
 }
 
 }  // namespace sluice::testing
