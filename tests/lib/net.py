@@ -11,6 +11,7 @@ import subprocess
 import time
 
 RUN = "sl" + os.environ.get("SLUICE_TEST_RUN", f"p{os.getpid()}")
+RUN += "-" + worker if (worker := os.environ.get("PYTEST_XDIST_WORKER")) else ""
 _libc = ctypes.CDLL(None, use_errno=True)
 _links = itertools.count()
 CLONE_NEWNET = 0x40000000
