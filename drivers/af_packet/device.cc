@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include <sluice/differences.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -15,17 +16,13 @@ std::string where(const Options& options) {
 }  // namespace
 
 std::string differences(const Options& present, const Options& wanted) {
-  std::vector<std::string> found;
-  const auto compare = [&](std::string_view what, const auto& is, const auto& want) {
-    if (is != want) found.push_back(fmt::format("{} {} instead of {}", what, want, is));
-  };
-  compare("host-interface", present.host_name, wanted.host_name);
-  compare("netns", present.namespace_path.empty() ? "none" : present.namespace_path,
-          wanted.namespace_path.empty() ? "none" : wanted.namespace_path);
-  compare("queues", present.queues, wanted.queues);
-  compare("promiscuous", present.promiscuous, wanted.promiscuous);
-  compare("qdisc-bypass", present.qdisc_bypass, wanted.qdisc_bypass);
-  return fmt::format("{}", fmt::join(found, ", "));
+  return Differences()
+      .compare("host-interface", present.host_name, wanted.host_name)
+      .compare("netns", present.namespace_path, wanted.namespace_path)
+      .compare("queues", present.queues, wanted.queues)
+      .compare("promiscuous", present.promiscuous, wanted.promiscuous)
+      .compare("qdisc-bypass", present.qdisc_bypass, wanted.qdisc_bypass)
+      .text();
 }
 
 StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& options, Silences& silences) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
+#include <sluice/differences.h>
+
 #include "device.h"
 
 namespace sluice::af_packet {
@@ -14,15 +16,9 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
   options.queues = static_cast<std::uint16_t>(request.queues() ? request.queues() : context_.workers());
   options.promiscuous = !request.no_promiscuous();
   options.qdisc_bypass = request.qdisc_bypass();
-  if (const InterfaceEntry* entry = context_.interfaces().find(request.name())) {
-    const auto* present = dynamic_cast<const PacketDevice*>(entry->device);
-    if (!present)
-      return exists("interface {} exists and belongs to driver {}; choose another name, or delete it first",
-                    request.name(), entry->driver);
-    const std::string other = differences(present->options(), options);
-    if (!other.empty())
-      return exists("interface {} exists; the request differs: {}; choose another name, or delete it first",
-                    request.name(), other);
+  const auto there = is_there<PacketDevice>(context_.interfaces(), request.name(), "af-packet", options);
+  if (!there.ok()) return there.status();
+  if (*there) {
     done.set_unchanged(true);
     return {};
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include <sluice/differences.h>
 #include <sluice/net/checksum.h>
 #include <sluice/net/ethernet.h>
 #include <sluice/net/ip4.h>
+#include <sluice/net/local_mac.h>
 #include <sluice/net/udp.h>
 
 #include <cstring>
@@ -12,14 +14,6 @@ namespace sluice::null {
 namespace {
 
 constexpr std::uint16_t kDiscardPort = 9;
-
-MacAddress mac_of(const std::string& name) {
-  const std::uint64_t hash = std::hash<std::string>{}(name);
-  MacAddress mac;
-  mac.bytes[0] = 0x02;
-  for (std::size_t i = 1; i < mac.bytes.size(); ++i) mac.bytes[i] = static_cast<std::uint8_t>(hash >> (8 * i));
-  return mac;
-}
 
 template <class H>
 void append(std::vector<std::byte>& bytes, const H& header) {
@@ -52,9 +46,20 @@ std::vector<std::byte> packet_of(const Options& options, const MacAddress& mac) 
 
 }  // namespace
 
+std::string differences(const Options& present, const Options& wanted) {
+  return Differences()
+      .compare("source", present.source, wanted.source)
+      .compare("layer3", present.layer3, wanted.layer3)
+      .compare("to", present.to, wanted.to)
+      .compare("size", present.size, wanted.size)
+      .compare("rate", present.rate, wanted.rate)
+      .compare("count", present.count, wanted.count)
+      .text();
+}
+
 NullDevice::NullDevice(const Options& options) : options_(options) {
   info_.link = options.layer3 ? LinkLayer::Ip : LinkLayer::Ethernet;
-  if (!options.layer3) info_.mac = mac_of(options.name);
+  if (!options.layer3) info_.mac = local_mac(options.name);
   info_.mtu = 9000;
   info_.rx_queues = options.source ? 1 : 0;
   info_.detail = options.source ? "source and sink" : "sink";

@@ -17,8 +17,9 @@ struct Options {
   Ip4Address to{};
   std::uint32_t size = 64;
   std::uint64_t rate = 0, count = 0;  ///< 0: no limit
-  friend bool operator==(const Options&, const Options&) = default;
 };
+/// In what a request differs from what is there (sluice/differences.h).
+std::string differences(const Options& present, const Options& wanted);
 
 class NullDevice final : public Device {
  public:

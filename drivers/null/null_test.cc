@@ -113,6 +113,15 @@ TEST_F(NullTest, ASourceWithoutBuffersCountsWhatItCouldNotSend) {
   EXPECT_FALSE(rx[0]->more);
 }
 
+TEST(NullOptions, SayInWhatTheyDiffer) {
+  const Options present{.name = "null0"};
+  EXPECT_EQ(differences(present, present), "");
+  const Options wanted{.name = "null0", .source = true, .layer3 = true, .to = kTo, .size = 100, .rate = 5, .count = 7};
+  EXPECT_EQ(differences(present, wanted),
+            "source yes instead of no, layer3 yes instead of no, to 198.18.0.2 instead of 0.0.0.0, size 100 instead of "
+            "64, rate 5 instead of 0, count 7 instead of 0");
+}
+
 TEST(NullDevice, ChangesTheMacAddressOfASinkOnly) {
   NullDevice sink({.name = "null0"});
   EXPECT_TRUE(sink.set_mac(*MacAddress::parse("02::7")).ok());

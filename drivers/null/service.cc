@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
+#include <sluice/differences.h>
+
 #include "device.h"
 
 namespace sluice::null {
@@ -15,13 +17,9 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
   options.size = request.size();
   options.rate = request.rate();
   options.count = request.count();
-  if (const InterfaceEntry* entry = context_.interfaces().find(request.name())) {
-    const auto* present = dynamic_cast<const NullDevice*>(entry->device);
-    if (!present)
-      return exists("interface {} exists and belongs to driver {}; choose another name, or delete it first",
-                    request.name(), entry->driver);
-    if (present->options() != options)
-      return exists("interface {} exists with other options; choose another name, or delete it first", request.name());
+  const auto there = is_there<NullDevice>(context_.interfaces(), request.name(), "null", options);
+  if (!there.ok()) return there.status();
+  if (*there) {
     done.set_unchanged(true);
     return {};
   }

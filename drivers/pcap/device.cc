@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include <sluice/differences.h>
+
 namespace sluice::pcap {
+
+std::string differences(const Options& present, const Options& wanted) {
+  return Differences()
+      .compare("receive", present.receive, wanted.receive)
+      .compare("send", present.send, wanted.send)
+      .compare("loop", present.loop, wanted.loop)
+      .compare("rate", present.rate, wanted.rate)
+      .compare("layer3", present.layer3, wanted.layer3)
+      .compare("mac", present.mac, wanted.mac)
+      .text();
+}
 
 StatusOr<std::unique_ptr<PcapDevice>> PcapDevice::open(const Options& options) {
   auto device = std::unique_ptr<PcapDevice>(new PcapDevice(options));

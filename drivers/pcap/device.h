@@ -16,8 +16,9 @@ struct Options {
   std::uint64_t loop = 1, rate = 0;
   bool layer3 = false;
   MacAddress mac{{2, 0, 0, 0, 0, 1}};
-  friend bool operator==(const Options&, const Options&) = default;
 };
+/// In what a request differs from what is there (sluice/differences.h).
+std::string differences(const Options& present, const Options& wanted);
 
 class PcapDevice final : public Device {
  public:

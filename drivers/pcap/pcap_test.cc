@@ -151,6 +151,21 @@ TEST_F(PcapTest, NamesAFileThatIsMissingOrNoCapture) {
   EXPECT_FALSE(PcapDevice::open({.send = "/dev/full"}).ok());
 }
 
+TEST(PcapOptions, SayInWhatTheyDiffer) {
+  const Options present{.receive = "/tmp/a.pcap", .send = {}};
+  EXPECT_EQ(differences(present, present), "");
+  const Options wanted{.receive = {},
+                       .send = "/tmp/b.pcap",
+                       .loop = 2,
+                       .rate = 5,
+                       .layer3 = true,
+                       .mac = MacAddress{{2, 0, 0, 0, 0, 9}}};
+  EXPECT_EQ(
+      differences(present, wanted),
+      "receive none instead of /tmp/a.pcap, send /tmp/b.pcap instead of none, loop 2 instead of 1, rate 5 instead "
+      "of 0, layer3 yes instead of no, mac 02:00:00:00:00:09 instead of 02:00:00:00:00:01");
+}
+
 TEST_F(PcapTest, DoesNotWaitForTheOtherEndOfAFifo) {
   ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
   EXPECT_TRUE(absl::IsInvalidArgument(PcapDevice::open({.receive = path("fifo")}).status()));

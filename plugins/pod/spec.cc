@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spec.h"
 
+#include <sluice/differences.h>
+
 namespace sluice::pod {
 namespace {
 
@@ -51,18 +53,14 @@ Status set_addresses(PodSpec& spec, std::span<const std::string> addresses) {
 }
 
 std::string differences(const PodSpec& present, const PodSpec& wanted) {
-  std::vector<std::string> found;
-  const auto compare = [&](std::string_view what, const auto& is, const auto& want) {
-    if (is != want) found.push_back(fmt::format("{} {} instead of {}", what, want, is));
-  };
-  const auto shown = [](const auto& address) { return address ? address->to_string() : std::string("none"); };
-  compare("netns", present.namespace_path, wanted.namespace_path);
-  compare("address", shown(present.ip4), shown(wanted.ip4));
-  compare("address", shown(present.ip6), shown(wanted.ip6));
-  compare("interface", present.host_name, wanted.host_name);
-  compare("table", present.table, wanted.table);
-  compare("mtu", present.mtu, wanted.mtu);
-  return fmt::format("{}", fmt::join(found, ", "));
+  return Differences()
+      .compare("netns", present.namespace_path, wanted.namespace_path)
+      .compare("address", present.ip4, wanted.ip4)
+      .compare("address", present.ip6, wanted.ip6)
+      .compare("interface", present.host_name, wanted.host_name)
+      .compare("table", present.table, wanted.table)
+      .compare("mtu", present.mtu, wanted.mtu)
+      .text();
 }
 
 }  // namespace sluice::pod

@@ -267,7 +267,8 @@ def test_a_duplicate_name_is_named_with_the_difference(two, network, refused):
             "choose another name")
     refused(sluice, "create interface tun null0", "interface null0 exists", "driver null", "choose another name")
     refused(sluice, "create interface tap t0 mtu 1400", "interface t0 exists", "mtu 1400 instead of 1500", "delete it first")
-    refused(sluice, "create interface null null0 layer3", "interface null0 exists", "choose another name")
+    refused(sluice, "create interface null null0 layer3", "interface null0 exists", "layer3 yes instead of no",
+            "choose another name")
     refused(sluice, "create interface af-packet null0 host-interface up0", "null0 exists", "driver null", "another name")
     refused(sluice, "delete interface pod/a", "pod/a belongs to a pod", "delete pod a")
 
