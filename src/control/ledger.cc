@@ -137,7 +137,24 @@ void Ledger::put(std::string object, const Api::Method& method, const Message& r
   entry.request->CopyFrom(request);
   each_interface(request, [&](const std::string& name) { naming_[name].insert(object); });
   pending_.push_back(record_of(entry));
-  entries_.insert_or_assign(std::move(object), std::move(entry));
+  entries_.insert_or_assign(object, std::move(entry));
+  keep_subinterfaces_behind(object, request);
+}
+
+void Ledger::keep_subinterfaces_behind(const std::string& object, const Message& request) {
+  each_interface(request, [&](const std::string& name) {
+    const auto own = fmt::format("{}{}/", kInterface, name);
+    if (!object.starts_with(own)) return;
+    for (const std::string& made : std::set<std::string>(naming_[name])) {
+      if (!made.starts_with(kInterface) || made.starts_with(own)) continue;
+      const auto it = entries_.find(made + "/" + object.substr(own.size()));
+      if (it == entries_.end()) continue;
+      const Entry& same = it->second;
+      const std::unique_ptr<Message> again(same.request->New());
+      again->CopyFrom(*same.request);
+      put(std::string(it->first), *same.method, *again, same.masks);
+    }
+  });
 }
 
 void Ledger::erase(std::string_view object) {

@@ -50,6 +50,8 @@ class SLUICE_API Ledger {
 
  private:
   void put(std::string object, const Api::Method& method, const google::protobuf::Message& request, bool masks);
+  /// What is set on subinterfaces may be allowed only behind what was set on the interface below them.
+  void keep_subinterfaces_behind(const std::string& object, const google::protobuf::Message& request);
   void erase(std::string_view object);
   void erase_below(const std::string& object);
   void forget_interface(const std::string& name);

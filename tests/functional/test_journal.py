@@ -68,6 +68,26 @@ def test_what_was_made_at_run_time_survives_a_kill_under_traffic(network, daemon
     assert re.search(rf"restored from the journal.*changes={len(before)}.*refused=0", sluice.output())
 
 
+def test_a_subinterface_keeps_what_only_its_parents_setting_allows(network, daemon):
+    lines = ["create interface tap t0", "create interface vlan t0 100", "set interface mtu t0 9000",
+             "set interface mtu t0.100 8000", "set interface mtu t0 8500"]
+    def mtus(sluice):
+        return {row["name"]: row["mtu"] for row in sluice.json("show interface")}
+
+    sluice = daemon()
+    script(sluice, lines)
+    saved, known = commands(sluice), mtus(sluice)
+    assert known == {"t0": 8500, "t0.100": 8000}
+    sluice.kill()
+    sluice.start()
+    assert mtus(sluice) == known
+    assert commands(sluice) == saved
+    sluice.stop()
+    fresh = daemon()
+    script(fresh, saved)
+    assert mtus(fresh) == known
+
+
 def test_a_saved_configuration_makes_the_same_on_a_fresh_daemon(network, daemon):
     lines, _ = many(network)
     first = daemon()
