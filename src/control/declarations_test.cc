@@ -1,51 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/declarations.h"
 
-#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 
-#include <asio/executor_work_guard.hpp>
-#include <asio/post.hpp>
-
 #include "control/docs.h"
-#include "control/fruit_service.h"
+#include "control/fruit_description.h"
 
 namespace sluice::control {
 namespace {
 
-std::unique_ptr<Schema> schema_of(const Description& description) {
-  auto schema = Schema::make(description);
-  EXPECT_TRUE(schema.ok()) << text(schema.status());
-  return schema.ok() ? *std::move(schema) : nullptr;
-}
-
-class DeclarationsTest : public ::testing::Test {
+class DeclarationsTest : public ::testing::Test, protected test::FruitDescription {
  protected:
-  DeclarationsTest() {
-    fruit_.offer(api_);
-    description_ = describe(api_);
-  }
-  /// Changes the description of the test service's file.
-  void edit(const std::function<void(google::protobuf::FileDescriptorProto&)>& change) {
-    for (auto& bytes : *description_.mutable_files()) {
-      google::protobuf::FileDescriptorProto file;
-      ASSERT_TRUE(file.ParseFromString(bytes));
-      if (file.name() != "control/test.proto") continue;
-      change(file);
-      bytes = file.SerializeAsString();
-    }
-  }
-  std::string faults() { return text(check_declarations(*schema_of(description_))); }
-
-  test::FruitService fruit_;
-  Api api_;
-  Description description_;
+  std::string faults() { return text(check_declarations(*schema())); }
 };
 
 TEST_F(DeclarationsTest, TheTestServiceHasNoFault) { EXPECT_EQ(faults(), ""); }
 
 TEST_F(DeclarationsTest, SaysWhichKindNobodyHasRegistered) {
-  description_.clear_kinds();
+  description.clear_kinds();
   EXPECT_NE(faults().find("sluice.test.FruitSpec.colour: nobody has registered the kind colour"), std::string::npos);
 }
 
@@ -83,14 +55,14 @@ TEST_F(DeclarationsTest, AWrongSyntaxOrPresetIsNoSchema) {
     file.mutable_service(0)->mutable_method(2)->mutable_options()->MutableExtension(cli)->mutable_form(1)->set_set(
         "family: PLUM");
   });
-  EXPECT_EQ(text(Schema::make(description_).status()),
+  EXPECT_EQ(text(Schema::make(description).status()),
             "sluice.test.Fruit.Show: set \"family: PLUM\" is not text format of sluice.test.FruitQuery");
-  description_.add_files("\xff");
-  EXPECT_EQ(text(Schema::make(description_).status()), "the daemon's description holds a damaged file");
+  description.add_files("\xff");
+  EXPECT_EQ(text(Schema::make(description).status()), "the daemon's description holds a damaged file");
 }
 
 TEST_F(DeclarationsTest, TheReferenceNamesEveryCommand) {
-  const auto reference = command_reference(*schema_of(description_));
+  const auto reference = command_reference(*schema());
   for (const auto* heading :
        {"### add fruit ", "### count ", "### remove fruit ", "### show fruit ", "### walk ", "### work "}) {
     EXPECT_NE(reference.find(heading), std::string::npos) << heading;

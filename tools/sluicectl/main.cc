@@ -5,7 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <sstream>
 
+#include "control/contract.h"
 #include "control/declarations.h"
 #include "control/docs.h"
 #include "session.h"
@@ -31,8 +34,25 @@ struct Arguments {
   ctl::Settings settings;
   std::string script;
   bool docs = false;
+  bool contract = false;
+  std::string check_contract;
   std::vector<std::string> words;
 };
+
+/// Whether the daemon keeps the contract that a file holds.
+int check_contract(const std::string& path, const control::Schema& schema) {
+  std::ifstream file(path);
+  std::ostringstream content;
+  content << file.rdbuf();
+  const auto contract = control::Contract::parse(content.str());
+  if (!contract.ok()) {
+    fmt::print(stderr, "sluicectl: {}: {}\n", path, file ? text(contract.status()) : "cannot be read");
+    return ctl::kSyntax;
+  }
+  const auto broken = contract->broken_by(schema);
+  for (const auto& sentence : broken) fmt::print(stderr, "sluicectl: {}: {}\n", path, sentence);
+  return broken.empty() ? ctl::kDone : ctl::kRefused;
+}
 
 int run(const Arguments& arguments) {
   auto session = ctl::Session::open(arguments.settings);
@@ -46,6 +66,11 @@ int run(const Arguments& arguments) {
     if (!status.ok()) fmt::print(stderr, "sluicectl: the declarations have faults:\n{}\n", text(status));
     return status.ok() ? ctl::kDone : ctl::kRefused;
   }
+  if (arguments.contract) {
+    fmt::print("{}", control::Contract::of((*session)->schema()).text());
+    return ctl::kDone;
+  }
+  if (!arguments.check_contract.empty()) return check_contract(arguments.check_contract, (*session)->schema());
   if (!arguments.script.empty()) return (*session)->run_script(arguments.script);
   if (arguments.words.empty()) return ctl::run_shell(**session);
   const auto line = join(arguments.words);
@@ -69,6 +94,8 @@ int main(int argc, char** argv) {
   app.add_flag("--json,-j", arguments.settings.json, "print replies as JSON");
   app.add_flag("--dry-run,-n", arguments.settings.dry_run, "say what would be done, change nothing");
   app.add_flag("--generate-docs", arguments.docs, "print the command reference in Markdown");
+  app.add_flag("--generate-contract", arguments.contract, "print what clients may rely on, one thing a line");
+  app.add_option("--check-contract", arguments.check_contract, "say what of such a file this daemon does not keep");
   app.prefix_command();
   app.footer(
       "A command stands behind the options: sluicectl --json show interface\nExit status: 0 done or unchanged, 1 "
