@@ -5,6 +5,7 @@
 #include "sluice/net/icmp.h"
 #include "sluice/net/ip4.h"
 #include "sluice/net/ip6_extensions.h"
+#include "sluice/net/protocol_names.h"
 
 namespace sluice {
 namespace {
@@ -78,14 +79,8 @@ IpAddress FlowKey::source_address() const { return address_of(*this, source); }
 IpAddress FlowKey::destination_address() const { return address_of(*this, destination); }
 
 std::string FlowKey::to_string() const {
-  std::string name;
-  switch (protocol) {
-    case kIpProtocolTcp: name = "tcp"; break;
-    case kIpProtocolUdp: name = "udp"; break;
-    case kIpProtocolIcmp: name = "icmp"; break;
-    case kIpProtocolIcmp6: name = "icmp6"; break;
-    default: name = fmt::format("protocol {}", protocol);
-  }
+  const auto known = protocol_name(protocol);
+  const std::string name = known.empty() ? fmt::format("protocol {}", protocol) : std::string(known);
   const auto end = [&](const IpAddress& address, std::uint16_t port) {
     if (port == 0) return address.to_string();
     return is_ip6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);

@@ -33,7 +33,9 @@ TEST(Flow, NamesTheEndsOfBothFamilies) {
             "icmp 10.0.0.1:77 > 10.0.0.2:77");
   EXPECT_EQ(flow_of(packet().ip6("::1", "::2").echo_reply(77, 9)).to_string(), "icmp6 [::1]:77 > [::2]:77");
   EXPECT_EQ(flow_of(packet().ip6("::1", "::2").neighbor_solicitation("::2")).to_string(), "icmp6 ::1 > ::2");
-  EXPECT_EQ(flow_of(packet().ip4("10.0.0.1", "10.0.0.2").protocol(47)).to_string(), "protocol 47 10.0.0.1 > 10.0.0.2");
+  EXPECT_EQ(flow_of(packet().ip4("10.0.0.1", "10.0.0.2").protocol(47)).to_string(), "gre 10.0.0.1 > 10.0.0.2");
+  EXPECT_EQ(flow_of(packet().ip4("10.0.0.1", "10.0.0.2").protocol(200)).to_string(),
+            "protocol 200 10.0.0.1 > 10.0.0.2");
 }
 
 TEST(Flow, IsTheSameForAllFragmentsOfAPacket) {
