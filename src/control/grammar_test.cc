@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "control/control.pb.h"
+#include "control/matcher.h"
 #include "control/test.pb.h"
 #include "control/values.h"
 #include "interface/interface.pb.h"
@@ -156,6 +157,34 @@ TEST(Syntax, RefusesWhatIsMalformedWithItsPlace) {
   EXPECT_EQ(fault("add {name,}"), "syntax \"add {name,}\" column 5: {x,} needs a repeated field");
   EXPECT_EQ(fault("add [colour {colour}] {name}"),
             "syntax \"add [colour {colour}] {name}\" column 29: a positional stands behind a clause");
+}
+
+TEST(Syntax, KeepsAMarkBetweenValuesInItsPlace) {
+  const auto sequence = parse_syntax(*FruitSpec::descriptor(), "swap {name} > {colour} [count {count}]");
+  ASSERT_TRUE(sequence.ok()) << sluice::text(sequence.status());
+  ASSERT_EQ(sequence->fixed.size(), 4u);
+  EXPECT_EQ(sequence->fixed[2].kind, Item::Kind::Word);
+  EXPECT_EQ(sequence->fixed[2].word, ">");
+  EXPECT_EQ(sequence->clauses.size(), 1u);
+  std::deque<Form> forms;
+  forms.push_back({FruitSpec::descriptor()->file()->service(0)->method(0), {}, {}, *sequence});
+  const auto read = [&](std::string_view line) -> std::string {
+    const SettingsMap settings;
+    const ParseOptions options{.prefixes = true};
+    Matcher matcher(forms, settings, options);
+    std::vector<Token> tokens;
+    LineError error;
+    if (!tokenize(line, tokens, error)) return text(error);
+    for (std::size_t i = 0; i < tokens.size();) {
+      if (!matcher.take(tokens, i, error)) return text(error);
+    }
+    return matcher.accepted() ? "" : matcher.expected_text();
+  };
+  EXPECT_EQ(read("swap apple > red co 2"), "");
+  EXPECT_EQ(read("swap apple > >"), "");
+  EXPECT_EQ(read("swap apple"), ">");
+  EXPECT_EQ(read("swap apple count 2 > red"), "column 12: \"count\": expected >");
+  EXPECT_EQ(read("swap apple \">\" red"), "column 12: \">\": expected >");
 }
 
 TEST(CheckRules, FillsDefaultsAndRefusesWhatIsMissing) {

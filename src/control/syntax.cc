@@ -13,6 +13,9 @@ using Kind = Item::Kind;
 
 namespace {
 
+/// A word that is no word: it stays where it stands.
+bool is_mark(const Item& item) { return item.kind == Kind::Word && item.word == ">"; }
+
 class Reader {
  public:
   Reader(const Descriptor& request, std::string_view syntax) : request_(request), syntax_(syntax) {}
@@ -47,6 +50,10 @@ class Reader {
 
   Status word(Item& item) {
     const auto begin = at_;
+    if (syntax_[at_] == '>') {
+      item.word = syntax_[at_++];
+      return {};
+    }
     while (at_ < syntax_.size() && (std::isalnum(static_cast<unsigned char>(syntax_[at_])) || syntax_[at_] == '-'))
       ++at_;
     if (at_ == begin) return fault("a word, { or [ should stand here");
@@ -106,8 +113,9 @@ class Reader {
     bool seen_field = false;
     for (std::size_t i = 0; i < items.size(); ++i) {
       auto& item = items[i];
-      const bool in_clauses = item.kind == Kind::Flag || (item.kind == Kind::Group && starts_with_word(item)) ||
-                              (item.kind == Kind::Word && (seen_field || (!clause && names_next(items, i))));
+      const bool in_clauses =
+          item.kind == Kind::Flag || (item.kind == Kind::Group && starts_with_word(item)) ||
+          (item.kind == Kind::Word && !is_mark(item) && (seen_field || (!clause && names_next(items, i))));
       if (!in_clauses || (clause && i == 0)) {
         if (!out.clauses.empty()) return fault("a positional stands behind a clause");
         if (!out.fixed.empty() && out.fixed.back().rest) return fault("something stands behind {x...}");
