@@ -98,7 +98,7 @@ class SLUICE_API Worker {
   /// Counts an event of the kernel that runs (an enumerator of its Count).
   template <class E>
   void count(E event, std::uint64_t n = 1) noexcept {
-    current_->event_counts[static_cast<std::size_t>(event)].add(n);
+    current_.load(std::memory_order_relaxed)->event_counts[static_cast<std::size_t>(event)].add(n);
   }
   /// Tells the control thread. False when its ring is full (counted in lost_messages).
   bool report(ControlMessage message) noexcept;
@@ -120,7 +120,9 @@ class SLUICE_API Worker {
   /// Moves packets from the rings into the graph; false when there were none.
   bool take_hand_offs() noexcept;
   bool has_hand_offs() const noexcept;
-  void set_current(NodeRuntime* node) { current_ = node; }
+  void set_current(NodeRuntime* node) noexcept { current_.store(node, std::memory_order_relaxed); }
+  /// The node that runs, or that ran last; null before the first. Any thread.
+  const NodeRuntime* current() const noexcept { return current_.load(std::memory_order_relaxed); }
   void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
   SpscRing<HandOff>& ring_from(unsigned producer) { return *rings_[producer]; }
   SpscRing<ControlMessage>& messages() { return messages_; }
@@ -153,7 +155,7 @@ class SLUICE_API Worker {
   const FeatureChains* features_ = nullptr;
   const TxBindings* tx_ = nullptr;
   const TraceState* trace_ = nullptr;
-  NodeRuntime* current_ = nullptr;
+  std::atomic<NodeRuntime*> current_{nullptr};
   std::vector<InterfaceCounters> interface_counters_;
   std::vector<Worker*> peers_;
   std::vector<std::unique_ptr<SpscRing<HandOff>>> rings_;

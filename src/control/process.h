@@ -17,11 +17,6 @@ SLUICE_API void notify(const std::string& state);
 /// A quarter of what the unit's WatchdogSec allows, when there is one: a check that fails once, or a timer that is
 /// late, does not yet cost the daemon its life.
 SLUICE_API std::optional<std::chrono::milliseconds> watchdog_period();
-/// Whether a worker's heartbeat is older than limit; all in ticks of the TSC. The heartbeat is to be read before the
-/// clock; one that is younger all the same (a worker on another core beat in between) is not late.
-constexpr bool overdue(std::uint64_t heartbeat, std::uint64_t now, std::uint64_t limit) {
-  return now > heartbeat && now - heartbeat > limit;
-}
 /// A capability(7) that a node needs; without one that is not `required` something is slower or missing.
 struct Capability {
   unsigned number;

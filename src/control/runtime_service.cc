@@ -202,6 +202,7 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_handoffs_lost(w.lost_handoffs.get());
     m.set_messages_lost(w.lost_messages.get());
     m.set_overruns(w.graph().overrun.get());
+    m.set_starved(thread->starved.get());
     co_yield m;
   }
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 
 namespace sluice {
 namespace {
@@ -43,6 +44,15 @@ void WorkerThread::stop() {
   stop_ = true;
   worker_.wake();
   thread_.join();
+}
+
+std::chrono::nanoseconds WorkerThread::cpu_time() const {
+  clockid_t clock{};
+  timespec time{};
+  // native_handle() is not const, but changes nothing.
+  if (pthread_getcpuclockid(const_cast<std::thread&>(thread_).native_handle(), &clock) == 0)
+    clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 Status WorkerThread::add(const RxBinding& binding) {
@@ -108,7 +118,9 @@ void WorkerThread::run() {
       last_work_ = after;
     } else if (!polling_ && (!spin_ || after - last_work_ > spin_ticks_)) {
       sleep();
-      worker_.idle_cycles.add(tsc() - after);
+      const std::uint64_t awake = tsc();
+      heartbeat_.set(awake);
+      worker_.idle_cycles.add(awake - after);
     }
   }
   worker_.begin_pass();
@@ -156,6 +168,7 @@ bool WorkerThread::poll_queues(const PollSet& set) {
       continue;
     }
     std::array<Packet*, kVectorMax> packets;
+    if (binding.input_node.valid()) worker_.set_current(&worker_.graph().node(binding.input_node));
     const std::size_t n = binding.queue->receive(worker_, packets);
     if (n == 0 && !binding.queue->more && binding.mode != RxMode::Polling && binding.queue->fd() >= 0) {
       is_active_[slot] = false;
@@ -181,6 +194,7 @@ bool WorkerThread::poll_queues(const PollSet& set) {
     waiting += n;
     if (waiting >= kVectorMax) {
       worker_.graph().run(worker_);
+      heartbeat_.set(tsc());  // a pass over hundreds of full queues may take long
       waiting = 0;
     }
   }

@@ -2,6 +2,7 @@
 // The thread around a Worker: polls receive queues, runs the graph, sleeps when there is nothing to do.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -47,8 +48,12 @@ class SLUICE_API WorkerThread {
   const PollSet& queues() const { return poll_set_.get(); }
   std::optional<int> cpu() const { return cpu_; }
   int tid() const { return tid_.load(); }
+  /// TSC when it last ended a pass, or a vector within one.
   std::uint64_t heartbeat() const { return heartbeat_.get(); }
+  /// CPU time that the thread has had; between start() and stop(), any thread.
+  std::chrono::nanoseconds cpu_time() const;
   Worker& worker() { return worker_; }
+  Counter starved;  ///< how often it was ready and got no CPU for long; the watchdog counts
 
  private:
   static constexpr std::size_t kMaxQueues = 8192;

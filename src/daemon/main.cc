@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluiced: the node daemon.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <asio/signal_set.hpp>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "control/api_server.h"
 #include "control/configuration.h"
@@ -16,7 +18,7 @@
 #include "control/process.h"
 #include "control/running.h"
 #include "control/startup.h"
-#include "sluice/clock.h"
+#include "control/watchdog.h"
 #include "sluice/log.h"
 
 namespace {
@@ -24,6 +26,7 @@ namespace {
 using namespace sluice;
 
 constexpr int kRefused = 1;
+constexpr int kStuck = 70;  // EX_SOFTWARE: a worker was stuck
 
 struct Arguments {
   std::string config = "/etc/sluice/sluiced.yaml";
@@ -98,18 +101,20 @@ void say_started(const Configuration& c, Daemon& daemon) {
       field("read-only", c.read_only_socket));
 }
 
-/// Tells systemd that all is well as long as every worker makes passes.
-std::unique_ptr<Timer> watch(Daemon& daemon) {
+/// Tells systemd that the control thread is alive. The workers have a watchdog of their own.
+std::unique_ptr<Timer> watch_control(Daemon& daemon) {
   const auto period = process::watchdog_period();
   if (!period) return nullptr;
-  return daemon.context().every(*period, [&daemon] {
-    const std::uint64_t late = ns_to_tsc(2'000'000'000);
-    for (const auto& worker : daemon.dataplane().workers()) {
-      const std::uint64_t heartbeat = worker->heartbeat();
-      if (process::overdue(heartbeat, tsc(), late)) return;
-    }
-    process::notify("WATCHDOG=1");
-  });
+  return daemon.context().every(*period, [] { process::notify("WATCHDOG=1"); });
+}
+
+/// A thread that is stuck cannot be joined: nothing is taken down, all of it is found again by the next start.
+[[noreturn]] void end_stuck(const watchdog::StuckWorker& stuck) {
+  alarm(1);  // should the log not take the line
+  log(LogLevel::Error, "a worker is stuck, the daemon ends to be started again", field("worker", stuck.worker),
+      field("node", stuck.node), field("it", stuck.how == watchdog::Finding::Spins ? "spins" : "blocks"),
+      field("silent-ms", stuck.silent.count()));
+  _exit(kStuck);
 }
 
 Status serve(const Configuration& c, const Arguments& arguments) {
@@ -137,27 +142,30 @@ Status serve(const Configuration& c, const Arguments& arguments) {
     daemon.loop().stop();
   });
   if (auto status = daemon.start(); !status.ok()) return status;
-  control::Startup startup(dispatcher);
-  if (auto status = startup.run(c.startup); !status.ok()) {
+  std::optional<watchdog::Watchdog> watchdog(std::in_place, daemon.dataplane(), end_stuck);
+  const auto close = [&] {
     server.stop();
     running.close();
+    watchdog.reset();
+  };
+  control::Startup startup(dispatcher);
+  if (auto status = startup.run(c.startup); !status.ok()) {
+    close();
     daemon.abandon();
     return status;
   }
   if (auto status = running.restore(); !status.ok()) {
-    server.stop();
-    running.close();
+    close();
     daemon.abandon();
     return status;
   }
-  const auto watchdog = watch(daemon);
+  const auto alive = watch_control(daemon);
   say_started(c, daemon);
   process::notify("READY=1\nSTATUS=forwarding");
   daemon.loop().run();
   process::notify("STOPPING=1");
   log(LogLevel::Info, "stopping");
-  server.stop();
-  running.close();
+  close();
   daemon.stop();
   return {};
 }

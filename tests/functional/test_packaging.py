@@ -10,6 +10,7 @@ from scapy.layers.l2 import Ether
 from lib.daemon import BUILD, ROOT
 from lib.net import run
 from lib.packets import Port
+from lib.unit import seconds, unit_settings
 
 LISTING = """cmake_minimum_required(VERSION 3.25)
 project(outside CXX)
@@ -44,11 +45,6 @@ def debs(tmp_path_factory):
     return made
 
 
-def unit_settings(text):
-    pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#")]
-    return {key: value for key, value in pairs}
-
-
 def test_install_lays_everything_below_the_prefix(prefix):
     modules = prefix / "lib/sluice" / cached("SLUICE_ISA")
     for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", modules / "libsluice.so", modules / "macswap.so",
@@ -81,6 +77,9 @@ def test_the_unit_is_ready_watched_and_bounded(prefix):
     settings = unit_settings((prefix / "lib/systemd/system/sluice.service").read_text())
     assert settings["Type"] == "notify" and int(settings["WatchdogSec"]) > 0
     assert settings["Restart"] == "on-failure" and settings["RuntimeDirectory"] == "sluice"
+    # A worker that is stuck again after each start must not use up the starts that systemd allows.
+    quickest = 0.35 + seconds(settings["RestartSec"])
+    assert int(settings["StartLimitBurst"]) > seconds(settings["StartLimitIntervalSec"]) / quickest
     assert set(settings["CapabilityBoundingSet"].split()) == CAPABILITIES
     assert settings["ExecStart"].split()[0] == f"{prefix}/bin/sluiced"
     if shutil.which("systemd-analyze"):
