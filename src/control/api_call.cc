@@ -55,6 +55,7 @@ void Call::OnReadDone(bool ok) {
     return finish(refused("the request is not a {}", request_->GetTypeName()));
   if (shared_->waiting.fetch_add(1) >= ApiServer::kWaitingMax) {
     shared_->waiting.fetch_sub(1);
+    grpc_.AddTrailingMetadata(kBusyKey, "1");
     return finish(exhausted("{} calls wait already; try again", ApiServer::kWaitingMax));
   }
   asio::post(shared_->loop, [self = shared_from_this()] { self->run(); });

@@ -21,6 +21,8 @@ struct SocketOptions {
 
 /// Trailing metadata of every answer of a daemon: tells it from what gRPC makes up when the daemon is gone.
 inline constexpr const char* kAnsweredKey = "sluice-answered";
+/// And of a call that came when too many waited: nothing has been done of it, so it may be made again.
+inline constexpr const char* kBusyKey = "sluice-busy";
 
 /// How much clients may hold at once.
 struct CallLimits {

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/api_server.h"
 
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
-#include <grpcpp/support/proto_buffer_reader.h>
-#include <grpcpp/support/proto_buffer_writer.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,86 +12,30 @@
 #include "control/fruit_service.h"
 #include "control/reflection.pb.h"
 #include "control/socket_lock.h"
+#include "control/test_client.h"
 
 namespace sluice::control {
 namespace {
 
-using google::protobuf::Message;
+using test::connect;
 using test::CountQuery;
 using test::CountReply;
 using test::FruitDaemon;
 using test::FruitSpec;
-
-grpc::ByteBuffer serialize(const Message& message) {
-  grpc::ByteBuffer bytes;
-  bool own = false;
-  EXPECT_TRUE((grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(message, &bytes, &own).ok()));
-  return bytes;
-}
-
-/// One call by a client of its own queue.
-struct TestCall {
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
-
-  bool wait() {
-    void* tag = nullptr;
-    bool ok = false;
-    return queue.Next(&tag, &ok) && ok;
-  }
-  void start(grpc::GenericStub& stub, const std::string& path, const grpc::ByteBuffer& request) {
-    stream = stub.PrepareCall(&context, path, &queue);
-    stream->StartCall(nullptr);
-    wait();
-    stream->WriteLast(request, grpc::WriteOptions(), nullptr);
-    wait();
-  }
-  bool read(Message& reply) {
-    grpc::ByteBuffer bytes;
-    stream->Read(&bytes, nullptr);
-    if (!wait()) return false;
-    grpc::ProtoBufferReader reader(&bytes);
-    return reply.ParseFromZeroCopyStream(&reader);
-  }
-  grpc::Status finish() {
-    grpc::Status status;
-    stream->Finish(&status, nullptr);
-    wait();
-    return status;
-  }
-};
+using test::serialize;
+using test::TestCall;
+using test::unary;
 
 class ApiServerTest : public ::testing::Test {
  protected:
   ApiServerTest() : stub_(connect(daemon_.path())), read_only_(connect(daemon_.read_only_path())) {
     EXPECT_TRUE(daemon_.start.ok()) << text(daemon_.start);
   }
-  static std::shared_ptr<grpc::Channel> connect(const std::string& path) {
-    grpc::ChannelArguments arguments;
-    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return grpc::CreateCustomChannel("unix:" + path, grpc::InsecureChannelCredentials(), arguments);
-  }
   static FruitSpec apple(std::uint32_t count) {
     FruitSpec fruit;
     fruit.set_name("apple");
     fruit.set_count(count);
     return fruit;
-  }
-  static grpc::Status unary(grpc::GenericStub& stub, const std::string& method, const Message& request, Message& reply,
-                            bool dry_run = false) {
-    TestCall call;
-    if (dry_run) call.context.AddMetadata("sluice-dry-run", "1");
-    call.start(stub, "/sluice.test.Fruit/" + method, serialize(request));
-    while (call.read(reply)) {
-    }
-    return call.finish();
-  }
-  /// Until the condition holds on the control thread; the test's time limit ends a wait that is in vain.
-  template <class F>
-  void wait_until(F condition) {
-    while (!daemon_.on_loop(condition)) std::this_thread::yield();
   }
 
   FruitDaemon daemon_;
@@ -135,10 +74,10 @@ TEST_F(ApiServerTest, CutsOffAClientThatNeverReadsItsStream) {
   query.set_limit(1'000'000'000);
   TestCall idle;
   idle.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
-  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 1; });
   Done done;
   EXPECT_TRUE(unary(stub_, "Add", apple(3), done).ok()) << "others go on meanwhile";
-  wait_until([&] { return daemon_.fruit.counting() == 0; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 0; });
   idle.context.TryCancel();
   idle.finish();
 }
@@ -150,14 +89,14 @@ TEST_F(ApiServerTest, RefusesMoreOpenCallsThanItsLimitAndGoesOn) {
   query.set_every(50);
   TestCall first, second;
   for (TestCall* call : {&first, &second}) call->start(stub_, "/sluice.test.Fruit/Count", serialize(query));
-  wait_until([&] { return daemon_.fruit.counting() == 2; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 2; });
   Done done;
   const auto status = unary(stub_, "Add", apple(3), done);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_NE(status.error_message().find("too many calls are open"), std::string::npos) << status.error_message();
   first.context.TryCancel();
   first.finish();
-  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 1; });
   while (!unary(stub_, "Add", apple(3), done).ok()) std::this_thread::yield();
   second.context.TryCancel();
   second.finish();
@@ -216,14 +155,14 @@ TEST_F(ApiServerTest, AClientThatDoesNotReadHoldsUpItsOwnStreamOnly) {
   query.set_limit(~std::uint64_t{0});
   TestCall call;
   call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
-  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 1; });
   for (std::uint32_t i = 1; i <= 100; ++i) {
     Done done;
     ASSERT_TRUE(unary(read_only_, "Show", test::FruitQuery(), done).ok());
   }
   call.context.TryCancel();
   EXPECT_EQ(call.finish().error_code(), grpc::StatusCode::CANCELLED);
-  wait_until([&] { return daemon_.fruit.counting() == 0; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 0; });
 }
 
 TEST_F(ApiServerTest, AClientThatDiesInMidStreamLeavesNothingBehind) {
@@ -235,11 +174,11 @@ TEST_F(ApiServerTest, AClientThatDiesInMidStreamLeavesNothingBehind) {
     grpc::GenericStub stub(channel);
     TestCall call;
     call.start(stub, "/sluice.test.Fruit/Count", serialize(query));
-    wait_until([&] { return daemon_.fruit.counting() == 1; });
+    daemon_.wait_until([&] { return daemon_.fruit.counting() == 1; });
     call.context.TryCancel();
     call.finish();
   }
-  wait_until([&] { return daemon_.fruit.counting() == 0; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 0; });
 }
 
 TEST_F(ApiServerTest, AtMostSixtyFourCallsWait) {
@@ -261,6 +200,7 @@ TEST_F(ApiServerTest, AtMostSixtyFourCallsWait) {
       }
       const auto status = call->finish();
       if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) ++refused;
+      EXPECT_EQ(call->context.GetServerTrailingMetadata().contains(kBusyKey), !status.ok());
       if (status.ok()) ++done;
       ++ended;
     });
@@ -278,7 +218,7 @@ TEST_F(ApiServerTest, StopsWithCallsOpen) {
   query.set_every(100'000);
   TestCall call;
   call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
-  wait_until([&] { return daemon_.fruit.counting() == 1; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 1; });
   daemon_.halt();
   daemon_.server.stop();
   EXPECT_EQ(daemon_.fruit.counting(), 0);

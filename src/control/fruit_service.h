@@ -66,7 +66,8 @@ class FruitService {
     return {};
   }
   Stream<FruitSpec> show(const FruitQuery& query) {
-    for (const auto& [name, fruit] : basket_) {
+    const auto basket = basket_;  // others change it between two replies
+    for (const auto& [name, fruit] : basket) {
       if (query.name().empty() || query.name() == name) co_yield fruit;
     }
   }
@@ -135,6 +136,11 @@ class FruitDaemon {
     auto result = task.get_future();
     asio::post(loop, [&task] { task(); });
     return result.get();
+  }
+  /// Until the condition holds on the control thread; the test's time limit ends a wait that is in vain.
+  template <class F>
+  void wait_until(F condition) {
+    while (!on_loop(condition)) std::this_thread::yield();
   }
 
   asio::io_context loop;

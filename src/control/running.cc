@@ -125,16 +125,18 @@ const Grammar& Running::grammar() {
   return *grammar_;
 }
 
+/// What is configured now, whatever changes while the client reads. The commands are made one by one: that takes longer
+/// than others may have to wait.
 Stream<ConfigurationLine> Running::show(const ConfigurationQuery&) {
-  std::vector<std::string> commands;
-  for (const Ledger::Entry* entry : ledger_.entries()) {
-    if (entry->masks) continue;
-    const auto command = grammar().command_line(*entry->method->descriptor, *entry->request, false);
-    commands.push_back(command.value_or(fmt::format("# {}: no command says this", entry->object)));
-  }
-  for (auto& command : commands) {
+  const auto records = ledger_.records();
+  for (const JournalRecord& record : records) {
+    if (record.masks()) continue;
+    const Api::Method* method = dispatcher_.api().find(record.method());
+    const std::unique_ptr<google::protobuf::Message> request(method->request->New());
+    const bool whole = request->ParseFromString(record.request());
+    const auto command = whole ? grammar().command_line(*method->descriptor, *request, false) : std::nullopt;
     ConfigurationLine line;
-    line.set_command(std::move(command));
+    line.set_command(command.value_or(fmt::format("# {}: no command says this", record.object())));
     co_yield line;
   }
 }

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "control/api_server.h"
@@ -30,6 +31,9 @@ namespace {
 constexpr std::chrono::milliseconds kLook{50};
 /// How long a daemon may take that has its socket already.
 constexpr std::chrono::seconds kConnect{5};
+/// How long a daemon may be too busy to take a call, and how often it is asked meanwhile.
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::milliseconds kAgain{10};
 
 /// 0 or the errno of connecting.
 int try_connect(const std::string& path) {
@@ -126,6 +130,18 @@ Status Client::connected() {
 Status Client::call(const google::protobuf::MethodDescriptor& method, const Message& request,
                     google::protobuf::MessageFactory& factory, bool dry_run,
                     const std::function<bool(const Message&)>& reply) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (true) {
+    bool busy = false;
+    auto status = attempt(method, request, factory, dry_run, reply, busy);
+    if (!busy || is_interrupted() || std::chrono::steady_clock::now() >= end) return status;
+    std::this_thread::sleep_for(kAgain);
+  }
+}
+
+Status Client::attempt(const google::protobuf::MethodDescriptor& method, const Message& request,
+                       google::protobuf::MessageFactory& factory, bool dry_run,
+                       const std::function<bool(const Message&)>& reply, bool& busy) {
   if (auto status = connected(); !status.ok()) return status;
   grpc::ClientContext context;
   if (dry_run) context.AddMetadata("sluice-dry-run", "1");
@@ -166,6 +182,7 @@ Status Client::call(const google::protobuf::MethodDescriptor& method, const Mess
   if (status.ok()) return {};
   if (is_interrupted()) return make_status(absl::StatusCode::kCancelled, "interrupted");
   if (stopped) return {};
+  busy = context.GetServerTrailingMetadata().contains(control::kBusyKey);
   lost_ = is_lost(status, context);
   if (lost_) return unreachable(path_, try_connect(path_), "it has not answered: " + status.error_message());
   return make_status(static_cast<absl::StatusCode>(status.error_code()), "{}", status.error_message());

@@ -28,7 +28,7 @@ class Client {
   ~Client();
 
   /// Makes a call and gives each reply to `reply`, which may end it by returning false. The request's and replies'
-  /// types are the method's. Sets lost() when the daemon has gone.
+  /// types are the method's. Sets lost() when the daemon has gone. Tries again for a while when it has too much to do.
   Status call(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
               google::protobuf::MessageFactory& factory, bool dry_run,
               const std::function<bool(const google::protobuf::Message&)>& reply);
@@ -47,6 +47,10 @@ class Client {
   Client(std::string path, std::unique_ptr<Channel> channel);
   /// Connects anew where the connection has gone.
   Status connected();
+  /// One try of a call. busy: the daemon has not taken it for too many waited.
+  Status attempt(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
+                 google::protobuf::MessageFactory& factory, bool dry_run,
+                 const std::function<bool(const google::protobuf::Message&)>& reply, bool& busy);
   bool is_interrupted() const { return interrupted_ && *interrupted_; }
   std::string path_;
   std::unique_ptr<Channel> channel_;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "control/fruit_service.h"
+#include "control/test_client.h"
 #include "sluice/testing/wait_for.h"
 
 namespace sluice {
@@ -59,6 +60,26 @@ TEST_F(SluicectlTest, DoesWhatIsAskedAndSaysUnchangedTheSecondTime) {
             (Outcome{1, "", "sluicectl: fruit apple: is there already with other properties; nothing changed\n"}));
   EXPECT_EQ(ctl("--dry-run add fruit pear 4"), (Outcome{0, "fruit pear added\n", ""}));
   EXPECT_EQ(ctl("show fruit pear").status, 1);
+}
+
+TEST_F(SluicectlTest, TriesAgainWhileTheDaemonHasTooMuchToDo) {
+  daemon_.halt();
+  grpc::GenericStub stub(test::connect(daemon_.path()));
+  test::FruitQuery query;
+  test::FruitSpec fruit;
+  // Calls that nobody waits for fill the queue, until one is turned away; then sluicectl is, too, until work goes on.
+  for (auto code = grpc::StatusCode::OK; code != grpc::StatusCode::RESOURCE_EXHAUSTED;) {
+    test::TestCall call;
+    call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(5));
+    call.start(stub, "/sluice.test.Fruit/Show", test::serialize(query));
+    while (call.read(fruit)) {
+    }
+    code = call.finish().error_code();
+  }
+  auto outcome = std::async(std::launch::async, [this] { return ctl("add fruit apple 3"); });
+  EXPECT_EQ(outcome.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  daemon_.run();
+  EXPECT_EQ(outcome.get(), (Outcome{0, "fruit apple added\n", ""}));
 }
 
 TEST_F(SluicectlTest, ShowsATable) {
