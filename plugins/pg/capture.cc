@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "sluice/files.h"
+#include "sluice/packet_bytes.h"
 
 namespace sluice::pg {
 namespace {
@@ -62,7 +63,7 @@ std::span<const std::byte> Capture::packet(std::size_t number) const {
 
 std::size_t Capture::make(Worker& worker, std::uint64_t first, std::span<Packet*> out) const noexcept {
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = copy(worker, packet((first + i) % ends_.size()));
+    out[i] = packet_with(worker.buffers(), packet((first + i) % ends_.size()));
     if (!out[i]) return i;
     (link == LinkLayer::Ethernet ? out[i]->l2_offset : out[i]->l3_offset) = out[i]->offset();
   }

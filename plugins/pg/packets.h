@@ -22,10 +22,6 @@ class Packets {
 
   /// Data path: makes packets number first, first + 1, … into out and returns how many there were buffers for.
   virtual std::size_t make(Worker& worker, std::uint64_t first, std::span<Packet*> out) const noexcept = 0;
-
- protected:
-  /// A packet with these bytes, over as many segments as it takes; null when buffers ran out.
-  static Packet* copy(Worker& worker, std::span<const std::byte> bytes) noexcept;
 };
 
 }  // namespace sluice::pg

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "template.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "sluice/net/checksum.h"
 #include "sluice/net/ip4.h"
 #include "sluice/net/ip6.h"
+#include "sluice/packet_bytes.h"
 
 namespace sluice::pg {
 namespace {
@@ -18,24 +19,6 @@ void store16(std::byte* at, std::uint16_t host) noexcept {
 void store_sum(std::byte* at, std::uint16_t checksum) noexcept { std::memcpy(at, &checksum, sizeof checksum); }
 
 }  // namespace
-
-Packet* Packets::copy(Worker& worker, std::span<const std::byte> bytes) noexcept {
-  Packet* head = worker.buffers().alloc();
-  Packet* segment = head;
-  for (std::size_t at = 0; segment;) {
-    const std::size_t n = std::min(bytes.size() - at, kSegmentSize);
-    std::memcpy(segment->data, bytes.data() + at, n);
-    segment->length = static_cast<std::uint16_t>(n);
-    at += n;
-    if (at == bytes.size()) {
-      head->chain_length = static_cast<std::uint32_t>(at);
-      return head;
-    }
-    segment = segment->next_segment = worker.buffers().alloc();
-  }
-  worker.buffers().free(head);
-  return nullptr;
-}
 
 void Template::write_fields(std::byte* packet, const Size& size, std::uint64_t number) const noexcept {
   std::uint64_t ip_sum = size.ip_sum, l4_sum = size.l4_sum;
@@ -63,7 +46,7 @@ std::size_t Template::make(Worker& worker, std::uint64_t first, std::span<Packet
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::uint64_t number = first + i;
     const Size& size = sizes[number % sizes.size()];
-    Packet* packet = copy(worker, std::span(bytes).first(size.length));
+    Packet* packet = packet_with(worker.buffers(), std::span(bytes).first(size.length));
     if (!packet) return i;
     write_fields(packet->data, size, number);
     const std::uint16_t start = packet->offset();
