@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The IP layer's whole graph between interfaces that remember what leaves by them.
 #pragma once
+#include <functional>
 #include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,16 +39,20 @@ struct IpPath {
   Fib<Ip4Address> fib4{ip.tables.nodes4};
   Fib<Ip6Address> fib6{ip.tables.nodes6};
   Sent sent;
-  TestWorld world{[this](Registry& registry) {
-    register_ip_nodes(registry, ip);
-    register_offload_nodes(registry);
-    registry.node<TestOutput>(sent);
-    ip.neighbor_wanted = registry.control_message([](const ControlMessage&) {});
-    ip.neighbor_seen = registry.control_message([](const ControlMessage&) {});
-    ip.address_conflict = registry.control_message([](const ControlMessage&) {});
-  }};
+  std::string output = "test-output";  // where new interfaces send
+  TestWorld world;
 
-  IpPath() {
+  /// more registers other nodes.
+  explicit IpPath(const std::function<void(Registry&)>& more = {})
+      : world([&](Registry& registry) {
+          register_ip_nodes(registry, ip);
+          register_offload_nodes(registry);
+          registry.node<TestOutput>(sent);
+          if (more) more(registry);
+          ip.neighbor_wanted = registry.control_message([](const ControlMessage&) {});
+          ip.neighbor_seen = registry.control_message([](const ControlMessage&) {});
+          ip.address_conflict = registry.control_message([](const ControlMessage&) {});
+        }) {
     ip.tables.ip4.set(TableIndex{0}, &fib4);
     ip.tables.ip6.set(TableIndex{0}, &fib6);
   }
@@ -56,14 +62,14 @@ struct IpPath {
     return world.add_interface([&](InterfaceState& s) {
       s.link = LinkLayer::Ip;
       s.mtu = mtu;
-      s.output_node = world.graph().find("test-output");
+      s.output_node = world.graph().find(output);
     });
   }
   InterfaceIndex ethernet_interface(std::string_view address, std::uint32_t mtu = 1500) {
     return world.add_interface([&](InterfaceState& s) {
       s.mac = mac(address);
       s.mtu = mtu;
-      s.output_node = world.graph().find("test-output");
+      s.output_node = world.graph().find(output);
     });
   }
   ForwardingIndex add(ForwardingKind kind, InterfaceIndex interface = {}, const Bytes& rewrite = {}) {
