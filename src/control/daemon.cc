@@ -73,6 +73,8 @@ void Daemon::offer_services() {
   trace_service_->offer(api_);
   drops_service_ = std::make_unique<drops::DropsService>(*dataplane_, context_->interfaces());
   drops_service_->offer(api_);
+  explain_service_ = std::make_unique<explain::ExplainService>(*dataplane_, context_->interfaces(), ip_->routes());
+  explain_service_->offer(api_);
   doctor_service_ = std::make_unique<doctor::DoctorService>(*dataplane_, context_->interfaces(), options_.unprivileged);
   doctor_service_->offer(api_);
 }

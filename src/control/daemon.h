@@ -9,6 +9,7 @@
 
 #include "control/doctor.h"
 #include "control/drops_service.h"
+#include "control/explain_service.h"
 #include "control/node_context.h"
 #include "control/plugin_loader.h"
 #include "control/runtime_service.h"
@@ -70,6 +71,7 @@ class SLUICE_API Daemon {
   std::unique_ptr<runtime::RuntimeService> runtime_service_;
   std::unique_ptr<trace::TraceService> trace_service_;
   std::unique_ptr<drops::DropsService> drops_service_;
+  std::unique_ptr<explain::ExplainService> explain_service_;
   std::unique_ptr<doctor::DoctorService> doctor_service_;
   bool running_ = false;
 };

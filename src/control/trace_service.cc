@@ -6,30 +6,13 @@
 #include <algorithm>
 
 #include "control/time_text.h"
+#include "control/trace_text.h"
 #include "sluice/clock.h"
 
 namespace sluice::trace {
 namespace {
 
 constexpr int kSnapLength = 65535;
-
-/// Fields as "name value, name value".
-class TextSink final : public FieldSink {
- public:
-  explicit TextSink(const Interfaces& interfaces) : interfaces_(interfaces) {}
-  void number(std::string_view name, std::uint64_t value) override { add(name, std::to_string(value)); }
-  void text(std::string_view name, std::string_view value) override { add(name, value); }
-  void interface(std::string_view name, InterfaceIndex value) override { add(name, interfaces_.name(value)); }
-  std::string take() { return std::move(text_); }
-
- private:
-  void add(std::string_view name, std::string_view value) {
-    if (!text_.empty()) text_ += ", ";
-    text_ += fmt::format("{} {}", name, value);
-  }
-  const Interfaces& interfaces_;
-  std::string text_;
-};
 
 }  // namespace
 
@@ -119,9 +102,7 @@ Packet TraceService::message(unsigned worker, const TraceBuffer::Slot& slot) con
     hop->set_at(fmt::format("+{}.{:01}us", ns / 1000, ns / 100 % 10));
     hop->set_at_ns(ns);
     hop->set_node(node.name);
-    TextSink sink(interfaces_);
-    node.describe(step.payload.data(), sink);
-    hop->set_fields(sink.take());
+    hop->set_fields(fields_text(node, step, interfaces_));
     hop->set_verdict(dataplane_.graph().verdict(step.node, step.code));
     if (step.rx_interface.valid()) hop->set_rx_interface(interfaces_.name(step.rx_interface));
     if (step.tx_interface.valid()) hop->set_tx_interface(interfaces_.name(step.tx_interface));
