@@ -9,6 +9,7 @@
 #include <asio/post.hpp>
 
 #include "control/api_server.h"
+#include "control/selected_stream.h"
 #include "sluice/log.h"
 
 namespace sluice::control {
@@ -22,12 +23,13 @@ grpc::Status to_grpc(const Status& status) { return {static_cast<grpc::StatusCod
 }  // namespace
 
 Call::Call(std::shared_ptr<CallShared> shared, grpc::GenericCallbackServerContext& grpc, const Api::Method& method,
-           CallContext::Origin origin, bool dry_run)
+           CallContext::Origin origin, bool dry_run, std::string verbs)
     : shared_(std::move(shared)),
       grpc_(grpc),
       method_(method),
       context_(origin, dry_run),
-      request_(method.request->New()) {}
+      request_(method.request->New()),
+      verbs_(std::move(verbs)) {}
 
 bool Call::start() {
   {
@@ -67,12 +69,24 @@ void Call::run() {
   if (method_.streaming) {
     Status status;
     stream_ = shared_->dispatcher.open(method_, *request_, context_, status);
+    if (stream_ && !verbs_.empty()) status = select();
+    if (!status.ok()) stream_.reset();
     return stream_ ? pump() : finish(status);
   }
   std::unique_ptr<google::protobuf::Message> reply(method_.reply->New());
   const auto status = shared_->dispatcher.call(method_, *request_, *reply, context_);
   if (status.ok()) send(*reply);
   finish(status);
+}
+
+/// Before the handler's first row.
+Status Call::select() {
+  ListVerbs verbs;
+  if (!verbs.ParseFromString(verbs_)) return refused("{}: no {}", kListVerbsKey, verbs.GetTypeName());
+  auto selection = Selection::make(*method_.descriptor->output_type(), verbs);
+  if (!selection.ok()) return selection.status();
+  stream_ = std::make_unique<SelectedStream>(std::move(stream_), *std::move(selection));
+  return {};
 }
 
 bool Call::is_stalled() {
@@ -118,7 +132,7 @@ void Call::stall() {
       const std::lock_guard lock(self->mutex_);
       if (!self->stalled_ || self->finished_) return;
     }
-    log(LogLevel::Warning, "a client does not read its stream and is cut off",
+    log(sluice::LogLevel::Warning, "a client does not read its stream and is cut off",
         field("method", self->method_.descriptor->full_name()));
     self->grpc_.TryCancel();  // OnCancel does the rest
   });

@@ -31,9 +31,9 @@ struct CallShared {
 
 class Call final : public grpc::ServerGenericBidiReactor, public std::enable_shared_from_this<Call> {
  public:
-  /// grpc: lives until OnDone.
+  /// grpc: lives until OnDone. verbs: see kListVerbsKey.
   Call(std::shared_ptr<CallShared> shared, grpc::GenericCallbackServerContext& grpc, const Api::Method& method,
-       CallContext::Origin origin, bool dry_run);
+       CallContext::Origin origin, bool dry_run, std::string verbs);
   /// gRPC thread: begins to read the request. False: too many calls are open; this one is not.
   bool start();
   /// Control thread, after the server has ended all calls: gives up the handler's state.
@@ -47,6 +47,7 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
 
   // Control thread.
   void run();
+  Status select();
   void pump();
   void later(std::chrono::milliseconds time);
   bool is_stalled();
@@ -64,6 +65,7 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
   CallContext context_;
   grpc::ByteBuffer request_bytes_;
   std::unique_ptr<google::protobuf::Message> request_;
+  const std::string verbs_;  // serialized ListVerbs; empty when the call has none
 
   std::unique_ptr<AnyStream> stream_;          // control thread
   std::unique_ptr<asio::steady_timer> timer_;  // control thread

@@ -10,6 +10,7 @@
 
 #include "control/api_call.h"
 #include "control/reflection.h"
+#include "control/selected_stream.h"
 #include "control/socket_lock.h"
 
 namespace sluice::control {
@@ -42,7 +43,11 @@ class GenericService final : public grpc::CallbackGenericService {
     }
     const bool dry_run = context->client_metadata().contains("sluice-dry-run");
     const auto origin = read_only_ ? CallContext::Origin::ReadOnlySocket : CallContext::Origin::Socket;
-    const auto call = std::make_shared<Call>(shared_, *context, *method, origin, dry_run);
+    const auto verbs = context->client_metadata().find(kListVerbsKey);
+    const auto call = std::make_shared<Call>(shared_, *context, *method, origin, dry_run,
+                                             verbs == context->client_metadata().end()
+                                                 ? std::string()
+                                                 : std::string(verbs->second.data(), verbs->second.size()));
     if (!call->start()) {
       return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED,
                           "too many calls are open on this socket; end some (live traces, --watch) and try again"});

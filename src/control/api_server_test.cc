@@ -11,6 +11,7 @@
 
 #include "control/fruit_service.h"
 #include "control/reflection.pb.h"
+#include "control/selected_stream.h"
 #include "control/socket_lock.h"
 #include "control/test_client.h"
 
@@ -100,6 +101,48 @@ TEST_F(ApiServerTest, RefusesMoreOpenCallsThanItsLimitAndGoesOn) {
   while (!unary(stub_, "Add", apple(3), done).ok()) std::this_thread::yield();
   second.context.TryCancel();
   second.finish();
+}
+
+TEST_F(ApiServerTest, SendsOnlyTheRowsThatTheListVerbsWant) {
+  Done done;
+  for (std::uint32_t count = 1; count <= 9; ++count) {
+    auto fruit = apple(count);
+    fruit.set_name("apple-" + std::to_string(count));
+    ASSERT_TRUE(unary(stub_, "Add", fruit, done).ok());
+  }
+  const auto show = [this](const std::string& verbs, std::vector<std::uint32_t>& counts) {
+    TestCall call;
+    call.context.AddMetadata(kListVerbsKey, verbs);
+    call.start(read_only_, "/sluice.test.Fruit/Show", serialize(test::FruitQuery()));
+    for (FruitSpec fruit; call.read(fruit);) counts.push_back(fruit.count());
+    return call.finish();
+  };
+  ListVerbs verbs;
+  verbs.set_sort("-count");
+  verbs.set_top(2);
+  std::vector<std::uint32_t> counts;
+  EXPECT_TRUE(show(verbs.SerializeAsString(), counts).ok());
+  EXPECT_EQ(counts, (std::vector<std::uint32_t>{9, 8}));
+  verbs.set_sort("weight");
+  EXPECT_NE(show(verbs.SerializeAsString(), counts).error_message().find("sort weight: no such column"),
+            std::string::npos);
+  EXPECT_EQ(show("\xff\xff", counts).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(counts.size(), 2u);
+}
+
+TEST_F(ApiServerTest, AStreamThatHasItsTopRowsEnds) {
+  CountQuery query;
+  query.set_limit(1'000'000'000);
+  ListVerbs verbs;
+  verbs.set_top(3);
+  TestCall call;
+  call.context.AddMetadata(kListVerbsKey, verbs.SerializeAsString());
+  call.start(stub_, "/sluice.test.Fruit/Count", serialize(query));
+  std::vector<std::uint64_t> numbers;
+  for (CountReply reply; call.read(reply);) numbers.push_back(reply.number());
+  EXPECT_TRUE(call.finish().ok());
+  EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 3}));
+  wait_until([&] { return daemon_.fruit.counting() == 0; });
 }
 
 TEST_F(ApiServerTest, ADryRunChangesNothing) {
