@@ -196,12 +196,12 @@ class TreeView final : public View {
 
 class CardView final : public View {
  public:
-  CardView(const google::protobuf::Descriptor& reply, Write write)
-      : empty_(reply.options().GetExtension(view).empty()), write_(std::move(write)) {}
+  CardView(const google::protobuf::Descriptor& reply, const Rates* rates, Write write)
+      : empty_(reply.options().GetExtension(view).empty()), rates_(rates), write_(std::move(write)) {}
   void add(const Message& message) override {
     if (any_) write_("\n");
     any_ = true;
-    show(message, 0);
+    show(message);
   }
   void finish() override {
     if (!any_ && !empty_.empty()) write_(empty_ + "\n");
@@ -215,7 +215,12 @@ class CardView final : public View {
     return name;
   }
 
-  void show(const Message& message, std::size_t depth) {
+  std::string rate(const Message& message, const FieldDescriptor& field) const {
+    const auto speed = rates_ ? rates_->of(message, field) : std::nullopt;
+    return speed ? fmt::format("  {}/s", scaled(*speed, rules(field).unit())) : "";
+  }
+
+  void show(const Message& message) {
     std::size_t width = 0;
     const auto* type = message.GetDescriptor();
     for (int i = 0; i < type->field_count(); ++i) width = std::max(width, title(*type->field(i)).size());
@@ -225,11 +230,11 @@ class CardView final : public View {
           (field.has_presence() || field.is_repeated() || field.cpp_type() == Type::CPPTYPE_STRING)) {
         continue;
       }
-      const auto head = fmt::format("{:{}}{:<{}}  ", "", depth, title(field) + ":", width + 1);
+      const auto head = fmt::format("{:<{}}  ", title(field) + ":", width + 1);
       if (field.is_repeated() && field.cpp_type() == Type::CPPTYPE_MESSAGE) {
         lines(message, field, head);
       } else {
-        write_(trimmed(head + field_text(message, field, true)) + "\n");
+        write_(trimmed(head + field_text(message, field, true) + rate(message, field)) + "\n");
       }
     }
   }
@@ -241,6 +246,7 @@ class CardView final : public View {
     }
   }
   std::string empty_;
+  const Rates* rates_;
   Write write_;
   bool any_ = false;
 };
@@ -309,14 +315,15 @@ std::string fill_line(std::string_view line, const Message& message) {
 }
 
 StatusOr<std::unique_ptr<View>> View::make(const google::protobuf::Descriptor& reply, bool stream,
-                                           const ListVerbs& verbs, std::size_t width, Write write) {
+                                           const ListVerbs& verbs, std::size_t width, Write write, const Rates* rates) {
   const auto& options = reply.options().GetExtension(view);
   const bool declared = reply.options().HasExtension(view);
   if (!declared || options.shape() == ViewOptions::CARD)
-    return std::unique_ptr<View>(new CardView(reply, std::move(write)));
+    return std::unique_ptr<View>(new CardView(reply, rates, std::move(write)));
   if (options.shape() == ViewOptions::TREE) return std::unique_ptr<View>(new TreeView(reply, std::move(write)));
   const auto* rows = stream ? nullptr : rows_of(reply);
-  auto table = TableView::make(rows ? *rows->message_type() : reply, verbs, width, options.empty(), std::move(write));
+  auto table = TableView::make(rows ? *rows->message_type() : reply, verbs,
+                               {.width = width, .empty = options.empty(), .rates = rates}, std::move(write));
   if (!table.ok()) return table.status();
   if (!rows) return std::unique_ptr<View>(*std::move(table));
   return std::unique_ptr<View>(new RowsView(*std::move(table), *rows));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/control.pb.h"
+#include "control/rates.h"
 #include "sluice/status.h"
 #include "sluice/types.h"
 
@@ -30,9 +31,11 @@ class SLUICE_API View {
  public:
   using Write = std::function<void(std::string_view)>;
 
-  /// `width` columns at most; 0: as wide as it gets. Refuses list verbs that name unknown columns.
+  /// `width` columns at most; 0: as wide as it gets. With `rates`, which outlive the view, tables and cards show beside
+  /// each counter how fast it rises. Refuses list verbs that name unknown columns.
   static StatusOr<std::unique_ptr<View>> make(const google::protobuf::Descriptor& reply, bool stream,
-                                              const ListVerbs& verbs, std::size_t width, Write write);
+                                              const ListVerbs& verbs, std::size_t width, Write write,
+                                              const Rates* rates = nullptr);
   virtual ~View() = default;
   virtual void add(const google::protobuf::Message& message) = 0;
   virtual void finish() = 0;

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "control/json.h"
 #include "control/table.h"
 #include "control/test.pb.h"
+#include "control/text_width.h"
 
 namespace sluice::control {
 namespace {
@@ -13,9 +16,11 @@ namespace {
 using test::CountReply;
 using test::FruitSpec;
 
-std::string show(const std::vector<FruitSpec>& rows, const ListVerbs& verbs = {}, std::size_t width = 0) {
+std::string show(const std::vector<FruitSpec>& rows, const ListVerbs& verbs = {}, std::size_t width = 0,
+                 const Rates* rates = nullptr) {
   std::string out;
-  auto view = View::make(*FruitSpec::descriptor(), true, verbs, width, [&](std::string_view text) { out += text; });
+  auto view =
+      View::make(*FruitSpec::descriptor(), true, verbs, width, [&](std::string_view text) { out += text; }, rates);
   if (!view.ok()) return text(view.status());
   for (const auto& row : rows) (*view)->add(row);
   (*view)->finish();
@@ -27,6 +32,12 @@ FruitSpec fruit(const std::string& name, std::uint32_t count) {
   spec.set_name(name);
   spec.set_count(count);
   return spec;
+}
+
+ListVerbs columns(std::initializer_list<const char*> names) {
+  ListVerbs verbs;
+  for (const auto* name : names) verbs.add_columns(name);
+  return verbs;
 }
 
 TEST(Scaled, KeepsThreeDigitsAndTheUnit) {
@@ -45,13 +56,7 @@ TEST(Scaled, KeepsThreeDigitsAndTheUnit) {
 }
 
 TEST(Table, PutsNumbersToTheRightAndCutsNothingWithoutAWidth) {
-  EXPECT_EQ(show({fruit("apple", 3), fruit("a-very-long-name-indeed", 1000)},
-                 [] {
-                   ListVerbs verbs;
-                   verbs.add_columns("name");
-                   verbs.add_columns("count");
-                   return verbs;
-                 }()),
+  EXPECT_EQ(show({fruit("apple", 3), fruit("a-very-long-name-indeed", 1000)}, columns({"name", "count"})),
             "name                     count\n"
             "apple                        3\n"
             "a-very-long-name-indeed   1000\n");
@@ -82,6 +87,67 @@ TEST(Table, WritesALongListWhileItComes) {
   for (std::uint32_t i = 0; i < 2000; ++i) (*view)->add(fruit("x", i));
   (*view)->finish();
   EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2501);
+}
+
+TEST(Table, LeavesOutTheLastColumnsThatDoNotFit) {
+  EXPECT_EQ(show({fruit("apple", 3)}, {}, 30),
+            "name   count  colour  tags\n"
+            "apple      3\n"
+            "no room for: ripe, price\n");
+  EXPECT_EQ(show({fruit("apple", 3)}, {}, 5), "name\napple\nno r…\n");
+}
+
+TEST(Table, ANameKeepsItsBeginAndItsEnd) {
+  EXPECT_EQ(show({fruit("pod/default/a-rather-long-name-7d9f", 3)}, columns({"name", "count"}), 30),
+            "name                     count\n"
+            "pod/default…g-name-7d9f      3\n");
+}
+
+TEST(Table, ATextInTheLastColumnGoesOnInTheNextLine) {
+  auto apple = fruit("apple", 3);
+  apple.set_note("one two three four five six seven eight");
+  EXPECT_EQ(show({apple}, columns({"name", "note"}), 30),
+            "name   note\n"
+            "apple  one two three four five\n"
+            "       six seven eight\n");
+  apple.set_note(std::string(30, 'x') + " y");
+  EXPECT_EQ(show({apple}, columns({"name", "note"}), 30),
+            "name   note\napple  " + std::string(23, 'x') + "\n       " + std::string(7, 'x') + " y\n");
+}
+
+TEST(Table, NoLineIsLongerThanTheTerminal) {
+  auto apple = fruit("pod/a-namespace-of-some-length/a-name-of-some-length-7d9f6c", 1000);
+  apple.set_colour("ein grünlich schimmerndes Rot");
+  apple.add_tags("many");
+  apple.add_tags("words-without-a-blank-in-them");
+  apple.set_price(18446744073709551615u);
+  apple.set_note("Anything else that there is to say about it.");
+  const auto all = columns({"name", "count", "price", "colour", "ripe", "tags", "note"});
+  for (std::size_t width = 5; width < 200; ++width) {
+    for (const auto& verbs : {ListVerbs(), all}) {
+      std::istringstream lines(show({apple, fruit("fig", 1)}, verbs, width));
+      for (std::string line; std::getline(lines, line);) EXPECT_LE(columns_of(line), width) << line;
+    }
+  }
+}
+
+TEST(Table, ShowsBesideACounterHowFastItRises) {
+  auto before = fruit("apple", 3), now = before;
+  before.set_price(7);
+  now.set_price(27);
+  Rates rates;
+  rates.take({&before}, Rates::Clock::time_point());
+  const auto verbs = columns({"name", "count", "price"});
+  EXPECT_EQ(show({before}, verbs, 0, &rates), "name   count  price  price/s\napple      3      7\n")
+      << "the copy that is shown is not the row that was taken";
+  std::string out;
+  auto view =
+      View::make(*FruitSpec::descriptor(), true, verbs, 22, [&](std::string_view text) { out += text; }, &rates);
+  ASSERT_TRUE(view.ok());
+  rates.take({&now}, Rates::Clock::time_point() + std::chrono::seconds(2));
+  (*view)->add(now);
+  (*view)->finish();
+  EXPECT_EQ(out, "name   count  price/s\napple      3       10\nno room for: price\n");
 }
 
 TEST(Matches, TakesAnythingForAStarWhereverItOccurs) {
