@@ -106,9 +106,11 @@ std::string command_reference(const Schema& schema) {
       "Keywords come in any order behind the values that have none. On a terminal any unambiguous beginning of a "
       "keyword\n"
       "will do, `?` says what may come next, and the tabulator completes.\n\n"
-      "Every list takes `match PATTERN`, `sort [-]FIELD`, `top N` and `columns A,B` at its end. `--json` prints any "
-      "reply as\n"
-      "JSON, an array for a list; numbers are exact there and in the units below.\n\n"
+      "Every list takes `match PATTERN`, `sort [-]FIELD`, `top N` and `columns A,B` at its end. What shows something "
+      "takes\n"
+      "`--watch SECONDS` behind that, and is asked again and again, with rates. `--json` prints any reply as JSON, an "
+      "array for\n"
+      "a list; numbers are exact there and in the units below.\n\n"
       "Exit status: 0 done or unchanged, 1 refused and nothing changed, 2 syntax, 3 daemon unreachable.\n\n";
   for (const auto& entry : sections) out += entry.second;
   while (out.ends_with("\n\n")) out.pop_back();

@@ -203,6 +203,8 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_messages_lost(w.lost_messages.get());
     m.set_overruns(w.graph().overrun.get());
     m.set_starved(thread->starved.get());
+    m.set_busy_cycles(w.busy_cycles.get());
+    m.set_idle_cycles(w.idle_cycles.get());
     co_yield m;
   }
 }

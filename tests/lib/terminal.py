@@ -19,9 +19,10 @@ ROWS, COLUMNS = 50, 200
 class Terminal:
     """with Terminal([program, …], environment={…}) as terminal: terminal.type("show version\\r"); …"""
 
-    def __init__(self, command, environment=None):
+    def __init__(self, command, environment=None, rows=ROWS, columns=COLUMNS):
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.rows = rows
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
             list(map(str, command)), stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -65,6 +66,28 @@ class Terminal:
             left = end - time.monotonic()
             if left <= 0 or (not self._receive(left) and self.process.poll() is not None):
                 raise AssertionError(f"{pattern!r} did not come to the terminal; since the last came\n{text}")
+
+    def screen(self):
+        """The lines that a person sees now, of a program that moves up and erases, and writes no line too long."""
+        lines, at, column = [""], 0, 0
+        for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", self.everything):
+            count = int(re.sub(r"\D", "", part) or 1) if part.startswith("\x1b") else 0
+            if part == "\n":
+                at += 1
+                lines += [""] * (at + 1 - len(lines))
+            elif part == "\r":
+                column = 0
+            elif part.endswith("A") and count:
+                assert count <= at and count < self.rows, "it moves to lines that it does not own"
+                at -= count
+            elif part == "\x1b[2K":
+                lines[at] = ""
+            elif part == "\x1b[J":
+                lines[at:] = [lines[at][:column]]
+            elif not part.startswith("\x1b"):
+                lines[at] = lines[at][:column] + part + lines[at][column + len(part):]
+                column += len(part)
+        return lines
 
     def takes_keys(self):
         """Whether the program reads keys one by one. Before that, the kernel makes lines of them."""

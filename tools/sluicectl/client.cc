@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "control/api_server.h"
+#include "control/selected_stream.h"
 #include "local.h"
 
 namespace sluice::ctl {
@@ -128,29 +129,32 @@ Status Client::connected() {
 }
 
 Status Client::call(const google::protobuf::MethodDescriptor& method, const Message& request,
-                    google::protobuf::MessageFactory& factory, bool dry_run,
+                    google::protobuf::MessageFactory& factory, const CallOptions& options,
                     const std::function<bool(const Message&)>& reply) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (true) {
     bool busy = false;
-    auto status = attempt(method, request, factory, dry_run, reply, busy);
+    auto status = attempt(method, request, factory, options, reply, busy);
     if (!busy || is_interrupted() || std::chrono::steady_clock::now() >= end) return status;
     std::this_thread::sleep_for(kAgain);
   }
 }
 
 Status Client::attempt(const google::protobuf::MethodDescriptor& method, const Message& request,
-                       google::protobuf::MessageFactory& factory, bool dry_run,
+                       google::protobuf::MessageFactory& factory, const CallOptions& options,
                        const std::function<bool(const Message&)>& reply, bool& busy) {
   if (auto status = connected(); !status.ok()) return status;
   grpc::ClientContext context;
-  if (dry_run) context.AddMetadata("sluice-dry-run", "1");
+  if (options.dry_run) context.AddMetadata("sluice-dry-run", "1");
+  const auto verbs = options.verbs ? options.verbs->SerializeAsString() : std::string();
+  if (!verbs.empty() && verbs.size() <= control::kListVerbsMax) context.AddMetadata(control::kListVerbsKey, verbs);
   grpc::CompletionQueue queue;
   const auto wait = [&] {
     void* tag = nullptr;
     bool ok = false;
     while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kLook) == grpc::CompletionQueue::TIMEOUT) {
       if (is_interrupted()) context.TryCancel();
+      if (waiting_) waiting_();
     }
     return ok;
   };
@@ -188,28 +192,31 @@ Status Client::attempt(const google::protobuf::MethodDescriptor& method, const M
   return make_status(static_cast<absl::StatusCode>(status.error_code()), "{}", status.error_message());
 }
 
-StatusOr<std::unique_ptr<control::Schema>> Client::describe() {
+Status Client::ask(const char* method, const Message& request, Message& reply) {
   const auto* meta = control::Description::descriptor()->file()->FindServiceByName("Meta");
+  return call(*meta->FindMethodByName(method), request, *google::protobuf::MessageFactory::generated_factory(), {},
+              [&](const Message& message) {
+                reply.CopyFrom(message);
+                return true;
+              });
+}
+
+StatusOr<std::unique_ptr<control::Schema>> Client::describe() {
   control::Description description;
-  const auto status = call(*meta->FindMethodByName("Describe"), Nothing(),
-                           *google::protobuf::MessageFactory::generated_factory(), false, [&](const Message& message) {
-                             description = static_cast<const control::Description&>(message);
-                             return true;
-                           });
-  if (!status.ok()) return status;
+  if (auto status = ask("Describe", Nothing(), description); !status.ok()) return status;
   add_local(description);
   return control::Schema::make(description);
 }
 
+StatusOr<control::Version> Client::version() {
+  control::Version version;
+  if (auto status = ask("ShowVersion", Nothing(), version); !status.ok()) return status;
+  return version;
+}
+
 control::CompleteReply Client::complete(const control::CompleteRequest& request) {
-  const auto* meta = control::Description::descriptor()->file()->FindServiceByName("Meta");
   control::CompleteReply reply;
-  const auto status = call(*meta->FindMethodByName("Complete"), request,
-                           *google::protobuf::MessageFactory::generated_factory(), false, [&](const Message& message) {
-                             reply = static_cast<const control::CompleteReply&>(message);
-                             return true;
-                           });
-  return status.ok() ? reply : control::CompleteReply();
+  return ask("Complete", request, reply).ok() ? reply : control::CompleteReply();
 }
 
 }  // namespace sluice::ctl

@@ -20,6 +20,12 @@ enum Exit : int { kDone = 0, kRefused = 1, kSyntax = 2, kUnreachable = 3 };
 inline constexpr const char* kSocket = "/run/sluice/api.sock";
 inline constexpr const char* kReadOnlySocket = "/run/sluice/ro.sock";
 
+/// How a call is made.
+struct CallOptions {
+  bool dry_run = false;
+  const google::protobuf::Message* verbs = nullptr;  // control.ListVerbs: which rows are wanted
+};
+
 class Client {
  public:
   /// Connects; with an empty path to the socket that this user may use. Unavailable when nobody answers: the message
@@ -30,14 +36,18 @@ class Client {
   /// Makes a call and gives each reply to `reply`, which may end it by returning false. The request's and replies'
   /// types are the method's. Sets lost() when the daemon has gone. Tries again for a while when it has too much to do.
   Status call(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
-              google::protobuf::MessageFactory& factory, bool dry_run,
+              google::protobuf::MessageFactory& factory, const CallOptions& options,
               const std::function<bool(const google::protobuf::Message&)>& reply);
   /// What the daemon can be asked.
   StatusOr<std::unique_ptr<control::Schema>> describe();
   /// Live values of a field; none when the daemon does not answer.
   control::CompleteReply complete(const control::CompleteRequest& request);
+  /// What runs there.
+  StatusOr<control::Version> version();
   /// Calls end soon after the flag is set, by a signal handler for one.
   void interrupted_by(const std::atomic<bool>& flag) { interrupted_ = &flag; }
+  /// Called from time to time while a call waits.
+  void while_waiting(std::function<void()> function) { waiting_ = std::move(function); }
   /// Whether the last call had no answer from a daemon.
   bool lost() const { return lost_; }
   const std::string& path() const { return path_; }
@@ -45,16 +55,19 @@ class Client {
  private:
   struct Channel;
   Client(std::string path, std::unique_ptr<Channel> channel);
+  /// A method of sluice.control.Meta with its one reply.
+  Status ask(const char* method, const google::protobuf::Message& request, google::protobuf::Message& reply);
   /// Connects anew where the connection has gone.
   Status connected();
   /// One try of a call. busy: the daemon has not taken it for too many waited.
   Status attempt(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
-                 google::protobuf::MessageFactory& factory, bool dry_run,
+                 google::protobuf::MessageFactory& factory, const CallOptions& options,
                  const std::function<bool(const google::protobuf::Message&)>& reply, bool& busy);
   bool is_interrupted() const { return interrupted_ && *interrupted_; }
   std::string path_;
   std::unique_ptr<Channel> channel_;
   const std::atomic<bool>* interrupted_ = nullptr;
+  std::function<void()> waiting_;
   bool lost_ = false;
 };
 

@@ -41,7 +41,7 @@ StatusOr<std::vector<std::string>> Local::running() {
   const auto* method = service->FindMethodByName("ShowConfiguration");
   const std::unique_ptr<Message> query(schema_.factory().GetPrototype(method->input_type())->New());
   std::vector<std::string> commands;
-  const auto status = client_.call(*method, *query, schema_.factory(), false, [&](const Message& line) {
+  const auto status = client_.call(*method, *query, schema_.factory(), {}, [&](const Message& line) {
     commands.push_back(control::typed_value(line, *line.GetDescriptor()->FindFieldByName("command")));
     return true;
   });

@@ -13,6 +13,7 @@
 #include "control/docs.h"
 #include "session.h"
 #include "shell.h"
+#include "watch.h"
 
 namespace {
 
@@ -33,6 +34,8 @@ std::string join(const std::vector<std::string>& words) {
 struct Arguments {
   ctl::Settings settings;
   std::string script;
+  std::string watch;
+  bool no_pager = false;
   bool docs = false;
   bool contract = false;
   std::string check_contract;
@@ -52,6 +55,11 @@ int check_contract(const std::string& path, const control::Schema& schema) {
   const auto broken = contract->broken_by(schema);
   for (const auto& sentence : broken) fmt::print(stderr, "sluicectl: {}: {}\n", path, sentence);
   return broken.empty() ? ctl::kDone : ctl::kRefused;
+}
+
+int syntax(const std::string& message) {
+  fmt::print(stderr, "sluicectl: {}\n", message);
+  return ctl::kSyntax;
 }
 
 int run(const Arguments& arguments) {
@@ -93,6 +101,9 @@ int main(int argc, char** argv) {
   app.add_option("--file,-f", arguments.script, "run the commands of a file; stop at the first that is refused");
   app.add_flag("--json,-j", arguments.settings.json, "print replies as JSON");
   app.add_flag("--dry-run,-n", arguments.settings.dry_run, "say what would be done, change nothing");
+  app.add_option("--watch,-w", arguments.watch,
+                 "ask again every so many seconds (1, 0.5, 500ms), and show how fast counters rise; Ctrl-C or q ends");
+  app.add_flag("--no-pager", arguments.no_pager, "no pager ($PAGER, else less) for what is longer than the terminal");
   app.add_flag("--generate-docs", arguments.docs, "print the command reference in Markdown");
   app.add_flag("--generate-contract", arguments.contract, "print what clients may rely on, one thing a line");
   app.add_option("--check-contract", arguments.check_contract, "say what of such a file this daemon does not keep");
@@ -107,13 +118,17 @@ int main(int argc, char** argv) {
   }
   arguments.words = app.remaining();
   if (!arguments.script.empty() && !arguments.words.empty()) {
-    fmt::print(stderr, "sluicectl: -f {}: no command may stand beside it: {}\n", arguments.script,
-               join(arguments.words));
-    return ctl::kSyntax;
+    return syntax(fmt::format("-f {}: no command may stand beside it: {}", arguments.script, join(arguments.words)));
   }
   if (!arguments.words.empty() && arguments.words.front().starts_with('-')) {
-    fmt::print(stderr, "sluicectl: {}: no such option; --help lists them\n", arguments.words.front());
-    return ctl::kSyntax;
+    return syntax(fmt::format("{}: no such option; --help lists them", arguments.words.front()));
+  }
+  arguments.settings.pager = !arguments.no_pager;
+  if (!arguments.watch.empty()) {
+    const auto every = ctl::parse_interval(arguments.watch);
+    if (!every.ok()) return syntax(text(every.status()));
+    if (arguments.words.empty()) return syntax("--watch: give a command that shows something behind it");
+    arguments.settings.watch = *every;
   }
   return run(arguments);
 }

@@ -2,8 +2,6 @@
 #include "session.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -15,6 +13,10 @@
 #include "control/values.h"
 #include "control/view.h"
 #include "local.h"
+#include "pager.h"
+#include "terminal.h"
+#include "top.h"
+#include "watch.h"
 
 namespace sluice::ctl {
 
@@ -26,16 +28,6 @@ using google::protobuf::Message;
 namespace {
 
 void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-/// COLUMNS, else the terminal's width, else no limit.
-std::size_t output_width() {
-  if (const char* columns = std::getenv("COLUMNS")) {
-    const auto width = std::strtoul(columns, nullptr, 10);
-    if (width) return width;
-  }
-  winsize size{};
-  return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
 
 bool is_done(const Message& message) { return message.GetDescriptor()->full_name() == Done::descriptor()->full_name(); }
 
@@ -51,6 +43,7 @@ std::string done_text(const Message& message, bool dry_run) {
 StatusOr<std::unique_ptr<Session>> Session::open(const Settings& settings) {
   auto client = Client::connect(settings.socket);
   if (!client.ok()) return client.status();
+  (*client)->interrupted_by(interrupted());
   auto schema = (*client)->describe();
   if (!schema.ok()) return schema.status();
   return std::unique_ptr<Session>(new Session(settings, *std::move(client), *std::move(schema)));
@@ -81,43 +74,60 @@ Exit Session::exit_of(const Status& status) const {
 
 Exit Session::run(std::string_view line, std::string_view where) {
   if (line == "help") {
-    put(help(""));
-    std::fflush(stdout);
+    Pager(settings_.pager).write(help(""));
     return kDone;
   }
+  const auto every = cut_watch(line);
+  if (!every.ok()) return fail(kSyntax, fmt::format("{}{}", where, text(every.status())));
   Command command;
   LineError error;
-  if (!schema_->grammar().parse(line, typed(), command, error))
-    return fail(kSyntax, fmt::format("{}{}", where, text(error)));
+  if (!parse(line, command, error)) return fail(kSyntax, fmt::format("{}{}", where, text(error)));
   if (!command.method) return kDone;
-  const auto status = execute(command);
+  const auto repeated = *every ? *every : settings_.watch;
+  const auto status = repeated ? watch(*this, line, *repeated) : execute(command);
   return status.ok() ? kDone : fail(exit_of(status), fmt::format("{}{}", where, text(status)));
+}
+
+bool Session::parse(std::string_view line, Command& command, LineError& error) {
+  return schema_->grammar().parse(line, typed(), command, error);
+}
+
+Status Session::refresh() {
+  auto schema = client_->describe();
+  if (!schema.ok()) return schema.status();
+  std::swap(schema_, *schema);
+  former_.push_back(*std::move(schema));
+  return {};
 }
 
 Status Session::call(const Command& command, const std::function<bool(const Message&)>& reply) {
   if (Local::owns(*command.method)) {
     return Local(*client_, *schema_).call(*command.method, *command.request, settings_.dry_run, reply);
   }
-  return client_->call(*command.method, *command.request, schema_->factory(), settings_.dry_run, reply);
+  return client_->call(*command.method, *command.request, schema_->factory(),
+                       {.dry_run = settings_.dry_run, .verbs = command.verbs.get()}, reply);
 }
 
 Status Session::execute(Command& command) {
+  if (is_top(*command.method)) return top(*this, *command.request);
   if (settings_.json) return execute_json(command);
   auto& verbs = static_cast<control::ListVerbs&>(*command.verbs);
+  Pager out(settings_.pager);
   auto view = control::View::make(*command.method->output_type(), command.method->server_streaming(), verbs,
-                                  output_width(), put);
+                                  output_size().columns, [&](std::string_view text) { out.write(text); });
   if (!view.ok()) return view.status();
-  const bool live = isatty(STDOUT_FILENO) != 0;
+  client_->while_waiting([&] { out.tick(); });
   const auto status = call(command, [&](const Message& reply) {
     if (is_done(reply)) {
-      put(done_text(reply, settings_.dry_run));
+      out.write(done_text(reply, settings_.dry_run));
     } else {
       (*view)->add(reply);
     }
-    if (live) std::fflush(stdout);
-    return std::ferror(stdout) == 0;  // nobody reads any more
+    return !out.is_closed();
   });
+  client_->while_waiting({});
   if (status.ok() && !is_done(*schema_->factory().GetPrototype(command.method->output_type()))) (*view)->finish();
+  out.finish();
   std::fflush(stdout);
   return status;
 }
@@ -208,6 +218,8 @@ std::vector<std::string> Session::completions(std::string_view line, std::string
   const auto expectations = schema_->grammar().expect(line, typed());
   partial = expectations.partial;
   std::vector<std::string> words;
+  if (expectations.complete && partial.starts_with('-') && std::string_view("--watch").starts_with(partial))
+    words.emplace_back("--watch");
   for (const auto& expected : expectations.expected) {
     if (!expected.word.empty()) {
       if (expected.word.starts_with(partial)) words.push_back(expected.word);

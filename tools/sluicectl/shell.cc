@@ -5,32 +5,22 @@
 #include <histedit.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+
+#include "terminal.h"
 
 namespace sluice::ctl {
 namespace {
 
 constexpr int kHistoryMax = 1000;
 
-/// By the signal handler; reset with each line.
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void take_interrupts() {
-  struct sigaction action{};
-  action.sa_handler = [](int) { interrupted = true; };
-  sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: it ends read()
-}
-
 /// A key, as libedit wants it; none at an interrupt, over which libedit's own function reads on.
 int read_key(EditLine*, wchar_t* key) {
   take_interrupts();  // libedit puts its own handler there with each line
-  while (!interrupted) {
+  while (!interrupted()) {
     unsigned char byte = 0;
     const auto count = read(STDIN_FILENO, &byte, 1);
     *key = byte;
@@ -141,14 +131,13 @@ Exit run_shell(Session& session) {
   el_set(editor.get(), EL_BIND, "?", "sluice-help", nullptr);
   el_set(editor.get(), EL_GETCFN, &read_key);
   take_interrupts();
-  session.client().interrupted_by(interrupted);
   Exit last = kDone;
   while (true) {
-    interrupted = false;
+    interrupted() = false;
     int length = 0;
     const char* typed = el_gets(editor.get(), &length);
-    if (interrupted || !typed || length <= 0) fmt::print("\n");  // the line that was begun is left as it is
-    if (interrupted) continue;
+    if (interrupted() || !typed || length <= 0) fmt::print("\n");  // the line that was begun is left as it is
+    if (interrupted()) continue;
     if (!typed || length <= 0) break;
     const std::string line(trimmed({typed, static_cast<std::size_t>(length)}));
     if (line.empty()) continue;

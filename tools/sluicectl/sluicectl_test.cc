@@ -105,6 +105,31 @@ TEST_F(SluicectlTest, FitsATableIntoTheColumnsThatThereAre) {
             "a-fruit-wi…r-a-fruit      3          many,word…  no        7\n");
 }
 
+TEST_F(SluicectlTest, WatchesAListUntilNobodyReads) {
+  ASSERT_EQ(ctl("add fruit apple 3").status, 0);
+  const auto out = ctl("--watch 0.1 show fruit columns name,price | head -n 7").out;
+  ASSERT_EQ(std::count(out.begin(), out.end(), '\n'), 7) << out;
+  const auto second = out.find("\n\n");
+  EXPECT_NE(out.find("  show fruit columns name,price, every 0.1 s\nname   price  price/s\napple      7\n\n"),
+            std::string::npos)
+      << out;
+  EXPECT_NE(out.find("\nname   price  price/s\napple      7        0\n", second), std::string::npos) << out;
+}
+
+TEST_F(SluicectlTest, WatchesOnlyWhatShowsSomething) {
+  const Outcome refusal{1, "", "sluicectl: --watch: only commands that show something can be watched\n"};
+  EXPECT_EQ(ctl("--watch 1 add fruit apple 3"), refusal);
+  EXPECT_EQ(ctl("add fruit apple 3 --watch 1"), refusal);
+  EXPECT_EQ(ctl("show fruit"), (Outcome{0, "no fruit\n", ""}));
+  EXPECT_EQ(ctl("--watch 1 top").error, "sluicectl: --watch: top looks again and again by itself: top every 2\n");
+}
+
+TEST_F(SluicectlTest, AnotherDaemonMayNotKnowWhatTopLooksAt) {
+  EXPECT_EQ(ctl("top"), (Outcome{1, "",
+                                 "sluicectl: top: the daemon does not know sluice.runtime.Runtime.ShowThreads: "
+                                 "it is of another version\n"}));
+}
+
 TEST_F(SluicectlTest, PrintsJson) {
   EXPECT_EQ(ctl("--json show fruit"), (Outcome{0, "[]\n", ""}));
   ASSERT_EQ(ctl("add fruit apple 3 tags a,b note \"say \\\"hi\\\"\"").status, 0);
@@ -162,7 +187,7 @@ TEST_F(SluicectlTest, AScriptIsParsedWholeAndStopsAtItsFirstRefusal) {
   EXPECT_EQ(ctl("-f " + wrong),
             (Outcome{2, "",
                      "sluicectl: " + wrong +
-                         ":2:1: \"ad\": expected show, add, remove, count, work, walk or save; did you mean add?; "
+                         ":2:1: \"ad\": expected show, add, remove, count, work, walk, save or top; did you mean add?; "
                          "nothing has been run\n"}));
   const auto half = write("half.cmds", "add fruit plum 3\nadd fruit apple 9\nadd fruit kiwi 4\n");
   EXPECT_EQ(ctl("-f " + half), (Outcome{1, "fruit plum added\n",
