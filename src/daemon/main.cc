@@ -19,6 +19,7 @@
 #include "control/running.h"
 #include "control/startup.h"
 #include "control/watchdog.h"
+#include "manual.h"
 #include "sluice/log.h"
 
 namespace {
@@ -35,6 +36,7 @@ struct Arguments {
   std::vector<std::string> plugins;
   bool graph = false;
   bool unprivileged = false;
+  bool manual = false;
 };
 
 int fail(const Status& status) {
@@ -216,8 +218,10 @@ int main(int argc, char** argv) {
   app.add_option("--plugin-path", arguments.plugin_path, "folder with plugins and drivers");
   app.add_option("--plugin", arguments.plugins, "load this plugin (a file) too; may be given several times");
   app.add_flag("--unprivileged", arguments.unprivileged, "without root: pcap, null and packet generator only");
+  app.add_flag("--manual", arguments.manual, "print the page of the manual")->group("");
   app.footer("Example: sluiced --config /etc/sluice/sluiced.yaml");
   CLI11_PARSE(app, argc, argv);
+  if (arguments.manual) return std::fputs(manual(app).c_str(), stdout) < 0;
   if (!arguments.check.empty()) return check(arguments);
   if (arguments.graph) return print_graph(arguments);
   return run(arguments);

@@ -50,7 +50,8 @@ def test_install_lays_everything_below_the_prefix(prefix):
     for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", modules / "libsluice.so", modules / "macswap.so",
                  modules / "tun.so", prefix / "include/sluice/packet.h", prefix / "include/sluice/options.pb.h",
                  prefix / "lib/cmake/sluice/sluiceConfig.cmake", prefix / "etc/sluice/sluiced.yaml",
-                 prefix / "lib/systemd/system/sluice.service"):
+                 prefix / "lib/systemd/system/sluice.service", prefix / "share/man/man1/sluicectl.1",
+                 prefix / "share/man/man8/sluiced.8", prefix / "share/bash-completion/completions/sluicectl"):
         assert path.is_file(), path
 
 

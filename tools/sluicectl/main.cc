@@ -11,6 +11,7 @@
 #include "control/contract.h"
 #include "control/declarations.h"
 #include "control/docs.h"
+#include "reference.h"
 #include "session.h"
 #include "shell.h"
 #include "watch.h"
@@ -39,6 +40,10 @@ struct Arguments {
   bool docs = false;
   bool contract = false;
   std::string check_contract;
+  bool manual = false;
+  std::string completion;  // for this shell
+  bool completes = false;
+  std::string incomplete;  // a line whose last word is to be completed
   std::vector<std::string> words;
 };
 
@@ -62,11 +67,24 @@ int syntax(const std::string& message) {
   return ctl::kSyntax;
 }
 
-int run(const Arguments& arguments) {
+/// Words that complete the line, one a line.
+int complete(ctl::Session& session, std::string_view line) {
+  std::string partial;
+  for (const auto& word : session.completions(line, partial)) fmt::print("{}\n", word);
+  return ctl::kDone;
+}
+
+int run(const CLI::App& app, const Arguments& arguments) {
   auto session = ctl::Session::open(arguments.settings);
   if (!session.ok()) {
     fmt::print(stderr, "sluicectl: {}\n", text(session.status()));
     return ctl::kUnreachable;
+  }
+  if (arguments.completes) return complete(**session, arguments.incomplete);
+  if (arguments.manual || !arguments.completion.empty()) {
+    const auto& schema = (*session)->schema();
+    fmt::print("{}", arguments.manual ? ctl::manual(app, schema) : ctl::bash_completion(app, schema));
+    return ctl::kDone;
   }
   if (arguments.docs) {
     fmt::print("{}", control::command_reference((*session)->schema()));
@@ -107,6 +125,10 @@ int main(int argc, char** argv) {
   app.add_flag("--generate-docs", arguments.docs, "print the command reference in Markdown");
   app.add_flag("--generate-contract", arguments.contract, "print what clients may rely on, one thing a line");
   app.add_option("--check-contract", arguments.check_contract, "say what of such a file this daemon does not keep");
+  app.add_option("--completion", arguments.completion, "print the completion script of a shell; bash is known")
+      ->check(CLI::IsMember({"bash"}));
+  app.add_flag("--manual", arguments.manual, "print the page of the manual")->group("");
+  const auto* incomplete = app.add_option("--complete", arguments.incomplete, "print what completes a line")->group("");
   app.prefix_command();
   app.footer(
       "A command stands behind the options: sluicectl --json show interface\nExit status: 0 done or unchanged, 1 "
@@ -116,6 +138,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : ctl::kSyntax;
   }
+  arguments.completes = incomplete->count() > 0;
   arguments.words = app.remaining();
   if (!arguments.script.empty() && !arguments.words.empty()) {
     return syntax(fmt::format("-f {}: no command may stand beside it: {}", arguments.script, join(arguments.words)));
@@ -130,5 +153,5 @@ int main(int argc, char** argv) {
     if (arguments.words.empty()) return syntax("--watch: give a command that shows something behind it");
     arguments.settings.watch = *every;
   }
-  return run(arguments);
+  return run(app, arguments);
 }
