@@ -4,6 +4,7 @@
 #pragma once
 #include <sluice/graph.h>
 #include <sluice/node.h>
+#include <sluice/node_check.h>
 
 #include <deque>
 #include <functional>
@@ -68,40 +69,18 @@ class SLUICE_API Registry {
  public:
   /// Adds a node. state is what the kernel's members are made from; it must outlive the graph. Each worker gets a
   /// kernel of its own.
-  template <Kernel K, class... State>
+  template <class K, class... State>
   NodeDescription& node(State&... state) {
+    static_assert(check_node<K>(), "K is no node: the first error says what it lacks");
     NodeDescription d;
-    d.name = K::kInfo.name;
-    d.summary = K::kInfo.summary;
-    d.plugin = plugin_;
-    d.entry = K::kInfo.entry;
-    d.form = detail::form_name<K>();
-    d.nexts = detail::names_as_strings<typename K::Next>();
-    d.drops = detail::names_as_strings<typename K::Drop>();
-    if constexpr (enum_count<typename K::Drop>() > 0) {
-      static_assert(requires { K::why(typename K::Drop{}); }, "each drop reason needs a sentence: add why(Drop)");
-      d.drop_sentences = detail::sentences<K>();
-    }
-    if constexpr (requires { typename K::Count; }) d.events = detail::names_as_strings<typename K::Count>();
-    d.describe = &detail::describe_trace<K>;
-    d.make = [states = std::tuple<State&...>(state...)]() -> std::unique_ptr<KernelBase> {
-      return std::apply([](State&... s) { return std::make_unique<detail::KernelHolder<K>>(s...); }, states);
-    };
-    d.run = &run_node<K>;
-    if constexpr (Holds<K>) {
-      d.held = [](const NodeRuntime& n) noexcept { return static_cast<const K*>(n.kernel)->held(); };
-      d.release = [](NodeRuntime& n, Worker& w) noexcept {
-        Out<K> out(n, w);
-        static_cast<K*>(n.kernel)->release(w, out);
-      };
-      d.flush = [](NodeRuntime& n, Worker& w) noexcept { static_cast<K*>(n.kernel)->flush(w); };
-    }
+    // When K is no node, one error is enough.
+    if constexpr (Kernel<K>) describe<K>(d, state...);
     nodes_.push_back(std::move(d));
     return nodes_.back();
   }
 
   /// Adds a node that sits on an arc (K::kFeature).
-  template <Kernel K, class... State>
+  template <class K, class... State>
   NodeDescription& feature(State&... state) {
     NodeDescription& d = node<K>(state...);
     d.feature = K::kFeature;
@@ -140,6 +119,32 @@ class SLUICE_API Registry {
   const std::vector<std::function<void()>>& stops() const { return stop_; }
 
  private:
+  template <Kernel K, class... State>
+  void describe(NodeDescription& d, State&... state) const {
+    d.name = K::kInfo.name;
+    d.summary = K::kInfo.summary;
+    d.plugin = plugin_;
+    d.entry = K::kInfo.entry;
+    d.form = detail::form_name<K>();
+    d.nexts = detail::names_as_strings<typename K::Next>();
+    d.drops = detail::names_as_strings<typename K::Drop>();
+    if constexpr (enum_count<typename K::Drop>() > 0) d.drop_sentences = detail::sentences<K>();
+    if constexpr (requires { typename K::Count; }) d.events = detail::names_as_strings<typename K::Count>();
+    d.describe = &detail::describe_trace<K>;
+    d.make = [states = std::tuple<State&...>(state...)]() -> std::unique_ptr<KernelBase> {
+      return std::apply([](State&... s) { return std::make_unique<detail::KernelHolder<K>>(s...); }, states);
+    };
+    d.run = &run_node<K>;
+    if constexpr (Holds<K>) {
+      d.held = [](const NodeRuntime& n) noexcept { return static_cast<const K*>(n.kernel)->held(); };
+      d.release = [](NodeRuntime& n, Worker& w) noexcept {
+        Out<K> out(n, w);
+        static_cast<K*>(n.kernel)->release(w, out);
+      };
+      d.flush = [](NodeRuntime& n, Worker& w) noexcept { static_cast<K*>(n.kernel)->flush(w); };
+    }
+  }
+
   std::string plugin_ = "core";
   std::vector<std::shared_ptr<void>> owned_;
   std::deque<NodeDescription> nodes_;

@@ -2,7 +2,7 @@
 // NodeTest<K> runs each input alone, then in mixed vectors of 2 to 256 on different interfaces, untraced and traced,
 // and requires the same fate for each packet every time: a packet's fate does not depend on its neighbours.
 #pragma once
-#include <sluice/node.h>
+#include <sluice/node_check.h>
 #include <sluice/testing/test_world.h>
 
 #include <algorithm>
@@ -95,8 +95,10 @@ Expected verdict(E value) {
 }
 inline Expected held() { return {kVerdictHold, {}, {}}; }
 
-template <Kernel K>
+template <class K>
 class NodeTest {
+  static_assert(check_node<K>(), "K is no node: the first error says what it lacks");
+
  public:
   /// args: what the kernel's members are made from.
   template <class... A>
