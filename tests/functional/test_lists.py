@@ -246,7 +246,7 @@ def test_top_shows_what_happens_now(node, pods):
     pings = [pods[0].popen("ping", "-n", "-q", "-i", "0.01", address) for address in ("10.1.0.3", "203.0.113.9")]
     try:
         def busy():
-            look = node.json("top interfaces 1")
+            look = node.json("top interfaces 1")[0]
             return look if look["interface"][0]["rx_packets"] > 10 and look["drop"] else None
         look = wait_until(busy, "traffic to show", seconds=20)
     finally:

@@ -173,10 +173,12 @@ def described(sluice):
     return shows
 
 
-def test_json_is_an_object_or_an_array_with_every_field_that_is_described(node, tmp_path):
+def test_json_is_an_object_or_an_array_with_every_field_that_is_described(network, node, tmp_path):
     shows = described(node)
     assert len(shows) > 20
     node.cli("create packet-generator flood interface null0 count 1 stream ethernet src 02::1 dst 02::2")
+    for name, address in (("default/web", "10.1.0.5"), ("gateway", "10.1.255.1")):  # what examples speak of
+        node.cli(f"create pod {name} netns {network.namespaces['pod'].path} address {address} interface {address}")
     assert node.ctl("save", "configuration", "node.cmds", cwd=tmp_path).returncode == 0  # one example reads it
     rows = 0
     for examples, several, fields in shows:

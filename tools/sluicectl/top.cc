@@ -96,7 +96,7 @@ class Top final : public Repeated {
     add_workers(look);
     add_drops(look);
     add_interfaces(look);
-    text = session_.settings().json ? control::to_json(look) + "\n" : shown(look);
+    text = session_.settings().json ? fmt::format("[\n{}\n]\n", control::to_json(look)) : shown(look);
     return {};
   }
 
