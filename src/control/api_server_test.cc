@@ -142,7 +142,7 @@ TEST_F(ApiServerTest, AStreamThatHasItsTopRowsEnds) {
   for (CountReply reply; call.read(reply);) numbers.push_back(reply.number());
   EXPECT_TRUE(call.finish().ok());
   EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 3}));
-  wait_until([&] { return daemon_.fruit.counting() == 0; });
+  daemon_.wait_until([&] { return daemon_.fruit.counting() == 0; });
 }
 
 TEST_F(ApiServerTest, ADryRunChangesNothing) {

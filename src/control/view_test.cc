@@ -110,7 +110,7 @@ TEST(Table, ATextInTheLastColumnGoesOnInTheNextLine) {
             "name   note\n"
             "apple  one two three four five\n"
             "       six seven eight\n");
-  apple.set_note(std::string(30, 'x') + " y");
+  apple.set_note(std::string(30, 'x').append(" y"));
   EXPECT_EQ(show({apple}, columns({"name", "note"}), 30),
             "name   note\napple  " + std::string(23, 'x') + "\n       " + std::string(7, 'x') + " y\n");
 }
