@@ -86,10 +86,11 @@ TEST_F(ContractTest, IsReadAsItIsWritten) {
   const auto contract = Contract::parse(then_);
   ASSERT_TRUE(contract.ok()) << text(contract.status());
   EXPECT_EQ(contract->text(), then_);
+  const char* const show =
+      "\nmethod sluice.test.Fruit.Show request sluice.test.FruitQuery reply sluice.test.FruitSpec streams yes "
+      "read-only yes\n";
   for (const auto* line :
-       {"\nmajor 1\n", "\nservice sluice.test.Fruit\n",
-        "\nmethod sluice.test.Fruit.Show request sluice.test.FruitQuery reply sluice.test.FruitSpec streams yes "
-        "read-only yes\n",
+       {show, "\nmajor 1\n", "\nservice sluice.test.Fruit\n",
         "\nform sluice.test.Fruit.Show show citrus [{name}] | family: CITRUS\n",
         "\nfield sluice.test.FruitSpec.price number 6 type uint64 json price unit cents\n",
         "\nfield sluice.test.FruitSpec.tags number 4 type string json tags holds several\n",
