@@ -16,8 +16,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/rele
 
 
 def start():
+    # As from a terminal, also where this test runs in the background, whose processes ignore SIGINT.
     return subprocess.Popen([ROOT / "tools/demo", "--no-build"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            stdin=subprocess.DEVNULL, text=True)
+                            stdin=subprocess.DEVNULL, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def left_by(pid):
