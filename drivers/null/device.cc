@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <sluice/differences.h>
+#include <sluice/net/append_header.h>
 #include <sluice/net/checksum.h>
 #include <sluice/net/ethernet.h>
 #include <sluice/net/ip4.h>
@@ -15,17 +16,11 @@ namespace {
 
 constexpr std::uint16_t kDiscardPort = 9;
 
-template <class H>
-void append(std::vector<std::byte>& bytes, const H& header) {
-  const auto* at = reinterpret_cast<const std::byte*>(&header);
-  bytes.insert(bytes.end(), at, at + sizeof header);
-}
-
 // UDP over IPv4, without a UDP checksum (RFC 768 allows it), addressed to the interface's own MAC address.
 std::vector<std::byte> packet_of(const Options& options, const MacAddress& mac) {
   std::vector<std::byte> bytes;
   if (!options.layer3) {
-    append(bytes, EthernetHeader{mac, MacAddress{{2, 0, 0, 0, 0, 1}}, be16(kEthertypeIp4)});
+    append_header(bytes, EthernetHeader{mac, MacAddress{{2, 0, 0, 0, 0, 1}}, be16(kEthertypeIp4)});
   }
   Ip4Header ip{};
   ip.version_ihl = 0x45;
@@ -35,11 +30,11 @@ std::vector<std::byte> packet_of(const Options& options, const MacAddress& mac) 
   ip.source = Ip4Address(0xc6120001);  // 198.18.0.1, for benchmarks: RFC 2544
   ip.destination = options.to;
   ip.checksum.raw = checksum_finish(checksum_add(0, &ip, sizeof ip));
-  append(bytes, ip);
+  append_header(bytes, ip);
   UdpHeader udp{};
   udp.source = udp.destination = be16(kDiscardPort);
   udp.length = be16(static_cast<std::uint16_t>(options.size - sizeof ip));
-  append(bytes, udp);
+  append_header(bytes, udp);
   bytes.resize(bytes.size() + options.size - sizeof ip - sizeof udp);
   return bytes;
 }

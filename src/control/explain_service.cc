@@ -7,6 +7,7 @@
 #include "control/explanation.h"
 #include "control/packet_words.h"
 #include "net/flow_packet.h"
+#include "sluice/net/append_header.h"
 #include "sluice/net/ethernet.h"
 #include "sluice/net/flow_pattern.h"
 
@@ -17,18 +18,14 @@ namespace {
 constexpr MacAddress kSender{{2, 0, 0, 0, 0, 1}};
 constexpr std::uint32_t kUsualTtl = 64;
 
-template <class Header>
-void prepend(Bytes& bytes, const Header& header) {
-  const auto* from = reinterpret_cast<const std::uint8_t*>(&header);
-  bytes.insert(bytes.begin(), from, from + sizeof header);
-}
-
 /// The packet as it arrives at the interface, to whose address it is sent.
-Bytes framed(Bytes packet, const InterfaceEntry& entry) {
+Bytes framed(const Bytes& packet, const InterfaceEntry& entry) {
   if (entry.link == LinkLayer::Ip) return packet;
   const bool ip6 = packet[0] >> 4 == 6;
-  prepend(packet, EthernetHeader{entry.mac, kSender, be16(ip6 ? kEthertypeIp6 : kEthertypeIp4)});
-  return packet;
+  Bytes frame;
+  append_header(frame, EthernetHeader{entry.mac, kSender, be16(ip6 ? kEthertypeIp6 : kEthertypeIp4)});
+  frame.insert(frame.end(), packet.begin(), packet.end());
+  return frame;
 }
 
 /// Puts a subinterface's tags behind the addresses: on the wire the frame has them.
@@ -111,9 +108,9 @@ StatusOr<Explanation> ExplainService::explain(const InterfaceEntry& entry, Bytes
 StatusOr<Explanation> ExplainService::explain(const FlowQuery& query) const {
   const auto entry = find(query.interface());
   if (!entry.ok()) return entry.status();
-  auto bytes = packet_of(query);
+  const auto bytes = packet_of(query);
   if (!bytes.ok()) return bytes.status();
-  return explain(**entry, framed(*std::move(bytes), **entry));
+  return explain(**entry, framed(*bytes, **entry));
 }
 
 StatusOr<Explanation> ExplainService::explain(const PacketQuery& query) const {

@@ -22,10 +22,10 @@ constexpr std::array<Capability, 6> kNeeded{{
     {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to make TUN and tap interfaces and set their addresses", true},
     {CAP_NET_RAW, "CAP_NET_RAW", "to open AF_PACKET sockets", true},
     {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter the network namespaces of pods", true},
-    {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages", false},
-    {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters", false},
     // The kernel asks for it as soon as a process has privileges that this one has given up.
     {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to open the namespaces of processes, /proc/PID/ns/net", false},
+    {CAP_IPC_LOCK, "CAP_IPC_LOCK", "to lock hugepages", false},
+    {39 /* CAP_BPF */, "CAP_BPF", "to load packet filters", false},
 }};
 
 struct Capabilities {

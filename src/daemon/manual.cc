@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manual.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string_view>
+#include <vector>
+
 #include "control/manual_page.h"
+#include "control/process.h"
 
 namespace sluice {
 namespace {
@@ -25,6 +32,12 @@ startup:                                # commands that every start runs
   - create interface null null0
 )";
 
+std::vector<std::string_view> capabilities() {
+  std::vector<std::string_view> names;
+  for (const process::Capability& capability : process::needed_capabilities()) names.emplace_back(capability.name);
+  return names;
+}
+
 }  // namespace
 
 std::string manual(const CLI::App& app) {
@@ -38,8 +51,7 @@ std::string manual(const CLI::App& app) {
       "time before a crash or a restart (the journal), says READY to systemd, and forwards until SIGTERM or SIGINT. "
       "Then "
       "it takes everything from the host that it has made. While it runs it is asked and changed with sluicectl(1).");
-  page.paragraph(
-      "It needs root and keeps CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_IPC_LOCK and CAP_BPF.");
+  page.paragraph(fmt::format("It needs root and keeps the capabilities {}.", fmt::join(capabilities(), ", ")));
   page.section("options");
   page.options(app);
   page.section("configuration");

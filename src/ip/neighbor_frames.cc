@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ip/packet_checksum.h"
+#include "sluice/net/append_header.h"
 #include "sluice/net/arp.h"
 #include "sluice/net/ethernet.h"
 #include "sluice/net/icmp.h"
@@ -15,11 +16,7 @@ namespace {
 template <class... T>
 FrameBytes join(const T&... headers) {
   FrameBytes bytes;
-  const auto append = [&](const auto& header) {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(&header);
-    bytes.insert(bytes.end(), from, from + sizeof header);
-  };
-  (append(headers), ...);
+  (append_header(bytes, headers), ...);
   return bytes;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "sluice/net/append_header.h"
 #include "sluice/net/checksum.h"
 #include "sluice/net/icmp.h"
 #include "sluice/net/ip4.h"
@@ -16,12 +17,6 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::size_t kNoChecksum = ~std::size_t{0}, kSctpHeader = 12;
-
-template <class Header>
-void append(Bytes& bytes, const Header& header) {
-  const auto* from = reinterpret_cast<const std::uint8_t*>(&header);
-  bytes.insert(bytes.end(), from, from + sizeof header);
-}
 
 /// The protocol's own header, and where in it the checksum is.
 struct Transport {
@@ -41,23 +36,23 @@ Transport transport_of(const FlowKey& key) {
       tcp.offset_reserved = sizeof tcp / 4 << 4;
       tcp.flags = TcpHeader::kSyn;
       tcp.window = be16(std::uint16_t{0xffff});
-      append(made.header, tcp);
+      append_header(made.header, tcp);
       made.checksum_at = offsetof(TcpHeader, checksum);
       break;
     }
     case kIpProtocolUdp:
-      append(made.header, UdpHeader{source, destination, be16{}, be16{}});
+      append_header(made.header, UdpHeader{source, destination, be16{}, be16{}});
       made.checksum_at = offsetof(UdpHeader, checksum);
       break;
     case kIpProtocolSctp:
-      append(made.header, source);
-      append(made.header, destination);
+      append_header(made.header, source);
+      append_header(made.header, destination);
       made.header.resize(kSctpHeader);  // its checksum is nobody's business on the way
       break;
     case kIpProtocolIcmp:
     case kIpProtocolIcmp6: {
       const bool six = key.protocol == kIpProtocolIcmp6;
-      append(made.header, IcmpHeader{six ? kIcmp6Echo : kIcmpEcho, 0, be16{}, source, be16(std::uint16_t{1})});
+      append_header(made.header, IcmpHeader{six ? kIcmp6Echo : kIcmpEcho, 0, be16{}, source, be16(std::uint16_t{1})});
       made.checksum_at = offsetof(IcmpHeader, checksum);
       made.pseudo_header = six;  // RFC 792: none
       break;
@@ -77,7 +72,7 @@ void append_ip4(Bytes& bytes, const FlowKey& key, const FlowPacketOptions& optio
   std::memcpy(&ip.source, key.source.data(), sizeof ip.source);
   std::memcpy(&ip.destination, key.destination.data(), sizeof ip.destination);
   ip.checksum.raw = checksum_finish(checksum_add(0, &ip, sizeof ip));
-  append(bytes, ip);
+  append_header(bytes, ip);
 }
 
 void append_ip6(Bytes& bytes, const FlowKey& key, const FlowPacketOptions& options, std::size_t length) {
@@ -88,7 +83,7 @@ void append_ip6(Bytes& bytes, const FlowKey& key, const FlowPacketOptions& optio
   ip.hop_limit = options.ttl;
   ip.source.bytes = key.source;
   ip.destination.bytes = key.destination;
-  append(bytes, ip);
+  append_header(bytes, ip);
 }
 
 std::uint64_t pseudo_sum(const FlowKey& key, std::uint32_t length) {

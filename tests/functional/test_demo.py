@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lib.daemon import BUILD, ROOT
-from lib.net import run, wait_until
+from lib.net import end, run, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/release",
                                 reason="needs root and build/release")
@@ -48,7 +48,6 @@ def test_an_interrupted_demo_leaves_nothing(number):
         demo.send_signal(number)
         output = demo.communicate(timeout=30)[0]
     finally:
-        if demo.poll() is None:
-            demo.kill()
+        end(demo)
     assert demo.returncode == 130, output
     assert not left_by(demo.pid)

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from lib.daemon import program
-from lib.net import wait_until
+from lib.net import end, wait_until
 from lib.terminal import ENTER, INTERRUPT, Terminal
 
 PROMPT = r"sluice# "
@@ -45,9 +45,7 @@ class Watch:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        end(self.process)
 
     def text(self):
         return self.file.read_text()

@@ -13,7 +13,7 @@ import time
 
 import yaml
 
-from lib.net import RUN, run, wait_until
+from lib.net import RUN, end, run, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release")).resolve()
@@ -173,9 +173,8 @@ class Daemon(Setup):
 
     def kill(self):
         """Ends it as a crash does."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if self.process:
+            end(self.process)
 
     def stop(self):
         """Asks it to end, and checks that it does, with status 0 and without alarms in its log."""

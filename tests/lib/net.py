@@ -39,6 +39,12 @@ def wait_until(condition, what, seconds=10, every=0.05):
         time.sleep(every)
 
 
+def end(process):
+    """Kills it unless it has ended, and takes its status."""
+    process.kill()
+    process.wait()
+
+
 class Namespace:
     def __init__(self, name):
         self.name = f"{RUN}-{name}"
@@ -107,9 +113,7 @@ class Namespace:
 
     def delete(self):
         for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            end(process)
         if not os.path.exists(self.path):
             return
         for pid in run("ip", "netns", "pids", self.name, check=False).stdout.split():

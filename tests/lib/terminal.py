@@ -10,6 +10,8 @@ import subprocess
 import termios
 import time
 
+from lib.net import end
+
 # The first is how libedit goes on where it is: to the line's begin and then to the column.
 ESCAPES = re.compile(r"\r\x1b\[[0-9]+G|\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78])|[\x07\x0f]")
 UP, TAB, ENTER, INTERRUPT, END = "\x1b[A", "\t", "\r", "\x03", "\x04"
@@ -34,9 +36,7 @@ class Terminal:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        end(self.process)
         os.close(self.master)
 
     def type(self, keys):
