@@ -5,6 +5,7 @@
 #include <sluice/packet.h>
 #include <sluice/types.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <concepts>
@@ -58,47 +59,54 @@ struct TraceStep {
   std::array<std::byte, kPayload> payload;
 };
 
-/// The traced packets of one worker. The worker appends; the control thread reads what is complete, at any time.
+/// Packet::trace of a traced packet: a slot in its worker's buffer of a request, from where other requests of the same
+/// packet follow. Stale when the request has gone since.
+struct TraceHandle {
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint16_t kNoRequest = 0xffff;
+  static constexpr std::uint32_t of(std::uint16_t request, std::uint32_t slot) {
+    return std::uint32_t{request} << 16 | slot;
+  }
+  static constexpr std::uint16_t request(std::uint32_t handle) { return static_cast<std::uint16_t>(handle >> 16); }
+  static constexpr std::uint32_t slot(std::uint32_t handle) { return handle & 0xffff; }
+};
+
+/// The packets of one request that one worker traces. The worker appends; the control thread reads what is complete, at
+/// any time.
 class SLUICE_API TraceBuffer {
  public:
   static constexpr std::size_t kMaxSteps = 24;
+  static constexpr std::size_t kMaxPackets = 1u << 16;  ///< a handle has no more
   struct Slot {
     std::atomic<std::uint32_t> steps{0};
-    std::atomic<bool> cut{false};  ///< more steps than kMaxSteps
+    std::atomic<bool> cut{false};             ///< more steps than kMaxSteps
+    std::uint32_t also = TraceHandle::kNone;  ///< the worker's: the packet's handle of another request
     std::array<TraceStep, kMaxSteps> step;
   };
 
-  /// epoch tells the handles of this buffer from those of the one before it.
-  explicit TraceBuffer(std::size_t packets, std::uint8_t epoch = 0)
-      : slots_(new Slot[packets]), size_(packets), epoch_(epoch) {}
+  explicit TraceBuffer(std::size_t packets) : size_(std::min(packets, kMaxPackets)), slots_(new Slot[size_]) {}
 
-  /// Worker: a handle for a new packet, or -1 when all slots are taken.
-  std::int64_t start() noexcept {
+  /// Worker: a slot for a packet that has the handle `also` so far, or -1 when all are taken.
+  std::int32_t start(std::uint32_t also) noexcept {
     const std::uint32_t n = used_.load(std::memory_order_relaxed);
     if (n == size_) return -1;
+    slots_[n].also = also;
     used_.store(n + 1, std::memory_order_release);
-    return n | std::uint32_t{epoch_} << 24;
+    return static_cast<std::int32_t>(n);
   }
-  /// Worker. A packet that was held while the buffer was replaced has a handle of the old one; its trace ends there.
-  void add(std::uint32_t handle, const TraceStep& step) noexcept {
-    const std::uint32_t slot = handle & 0xffffff;
-    if (slot >= size_ || handle >> 24 != epoch_) return;
-    const std::uint32_t n = slots_[slot].steps.load(std::memory_order_relaxed);
-    if (n == kMaxSteps) {
-      slots_[slot].cut.store(true, std::memory_order_relaxed);
-      return;
-    }
-    slots_[slot].step[n] = step;
-    slots_[slot].steps.store(n + 1, std::memory_order_release);
+  /// Worker: appends a step.
+  void add(std::uint32_t slot, const TraceStep& step) noexcept;
+  /// Worker: the packet's handle of another request.
+  std::uint32_t also(std::uint32_t slot) const noexcept {
+    return slot < size_ ? slots_[slot].also : TraceHandle::kNone;
   }
   /// Control thread: how many packets there are so far, and one of them.
   std::size_t packets() const { return used_.load(std::memory_order_acquire); }
   const Slot& slot(std::size_t i) const { return slots_[i]; }
 
  private:
-  std::unique_ptr<Slot[]> slots_;
   std::size_t size_;
-  std::uint8_t epoch_;
+  std::unique_ptr<Slot[]> slots_;
   std::atomic<std::uint32_t> used_{0};
 };
 
@@ -115,24 +123,32 @@ struct PacketFilter {
   SLUICE_API bool matches(const Packet& packet, std::uint32_t missing = 0) const noexcept;
 };
 
-/// One `trace add`: published to the workers, changed only by atomics.
+/// One `trace add` or live trace: published to the workers, changed only by atomics.
 struct TraceRequest {
-  NodeIndex node;
-  bool at_input = false;  ///< node is an input node
+  std::uint16_t id = 0;      ///< in the handles of its packets; one request of a state each, never kNoRequest
+  NodeIndex node;            ///< from which node on; not valid: from where they come in
+  bool at_input = false;     ///< node is an input node, or none
+  InterfaceIndex interface;  ///< what comes in there is traced whatever the filters say
   PacketFilter ethernet, ip;
+  std::vector<std::unique_ptr<TraceBuffer>> buffers;  ///< by worker
   mutable std::atomic<std::int64_t> remaining{0};
 
+  bool wants_more() const noexcept { return remaining.load(std::memory_order_relaxed) > 0; }
   /// Data path: takes one of what is left.
-  bool take() const noexcept {
-    if (remaining.load(std::memory_order_relaxed) <= 0) return false;
-    return remaining.fetch_sub(1, std::memory_order_relaxed) > 0;
-  }
+  bool take() const noexcept { return wants_more() && remaining.fetch_sub(1, std::memory_order_relaxed) > 0; }
 };
 
-/// All requests, and a buffer for each worker. Null while nothing is traced.
+/// All requests whose packets may still be on their way. Empty while nothing is traced.
 struct TraceState {
   std::vector<std::shared_ptr<const TraceRequest>> requests;
-  std::vector<std::shared_ptr<TraceBuffer>> buffers;
+
+  /// The request of a handle, or null.
+  const TraceRequest* find(std::uint32_t handle) const noexcept {
+    for (const auto& request : requests) {
+      if (request->id == TraceHandle::request(handle)) return request.get();
+    }
+    return nullptr;
+  }
 };
 
 }  // namespace sluice

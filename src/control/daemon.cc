@@ -69,7 +69,7 @@ void Daemon::offer_services() {
   neighbor_service_->offer(api_);
   runtime_service_ = std::make_unique<runtime::RuntimeService>(*dataplane_);
   runtime_service_->offer(api_);
-  trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces());
+  trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces(), context_->routes());
   trace_service_->offer(api_);
   drops_service_ = std::make_unique<drops::DropsService>(*dataplane_, context_->interfaces());
   drops_service_->offer(api_);

@@ -6,6 +6,7 @@
 #include "control/control.pb.h"
 #include "control/matcher.h"
 #include "control/test.pb.h"
+#include "control/trace.pb.h"
 #include "control/values.h"
 #include "interface/interface.pb.h"
 
@@ -46,6 +47,17 @@ TEST_F(GrammarTest, TakesListsAndTheRestOfTheLine) {
   EXPECT_EQ(parse("add fruit apple 3 tags a,b,c"), "Add name: \"apple\" count: 3 tags: \"a\" tags: \"b\" tags: \"c\"");
   EXPECT_EQ(parse("add fruit apple 3 note from  the 'old' garden # said he"),
             "Add name: \"apple\" count: 3 note: \"from the old garden\"");
+}
+
+TEST_F(GrammarTest, TakesAFlowAsPeopleWriteIt) {
+  ASSERT_TRUE(grammar_.add(*trace::FlowTrace::descriptor()->file()->service(0)).ok());
+  const auto expected =
+      "TraceFlow protocol: \"tcp\" source: \"10.1.0.5:*\" destination: \"[2001:db8::1]:80\" count: 3 time: 2000";
+  EXPECT_EQ(parse("trace flow tcp 10.1.0.5:* > [2001:db8::1]:80 count 3 for 2s"), expected);
+  EXPECT_EQ(parse("tr fl tcp 10.1.0.5:* > [2001:db8::1]:80 for 2000ms co 3", true), expected);
+  EXPECT_EQ(parse("trace flow tcp 10.1.0.5:*"), "column 26: the line ends; expected >");
+  EXPECT_EQ(parse("trace flow tcp 10.1.0.5:* 10.1.0.6:80"), "column 27: \"10.1.0.6:80\": expected >");
+  EXPECT_EQ(grammar_.faults(), std::vector<std::string>());
 }
 
 TEST_F(GrammarTest, FormsOfOneMethodSetTheirOwnFields) {

@@ -202,11 +202,9 @@ TEST_F(GraphFixture, TracesEveryStepWithItsVerdict) {
   auto request = std::make_shared<TraceRequest>();
   request->node = world.graph().find("sorter");
   request->remaining = 2;
-  auto buffer = std::make_shared<TraceBuffer>(4);
-  world.trace.update([&](TraceState& t) {
-    t.requests = {request};
-    t.buffers = {buffer};
-  });
+  request->buffers.push_back(std::make_unique<TraceBuffer>(2));
+  const TraceBuffer& buffer = *request->buffers[0];
+  world.trace.update([&](TraceState& t) { t.requests = {request}; });
   world.worker().begin_pass();
   Packet* packets[] = {world.make(Bytes{7}), world.make(Bytes{0}), world.make(Bytes{1})};
   for (Packet* p : packets) {
@@ -215,11 +213,11 @@ TEST_F(GraphFixture, TracesEveryStepWithItsVerdict) {
   }
   world.worker().graph().enqueue(world.worker(), request->node, packets);
   world.worker().graph().run(world.worker());
-  ASSERT_EQ(buffer->packets(), 2u);
-  EXPECT_EQ(buffer->slot(0).steps.load(), 2u);
-  EXPECT_EQ(world.graph().verdict(request->node, buffer->slot(0).step[0].code), "odd");
-  EXPECT_EQ(buffer->slot(1).steps.load(), 1u);
-  EXPECT_EQ(world.graph().verdict(request->node, buffer->slot(1).step[0].code), "drop zero");
+  ASSERT_EQ(buffer.packets(), 2u);
+  EXPECT_EQ(buffer.slot(0).steps.load(), 2u);
+  EXPECT_EQ(world.graph().verdict(request->node, buffer.slot(0).step[0].code), "odd");
+  EXPECT_EQ(buffer.slot(1).steps.load(), 1u);
+  EXPECT_EQ(world.graph().verdict(request->node, buffer.slot(1).step[0].code), "drop zero");
 }
 
 TEST_F(GraphFixture, MoreThanAVectorReachesEveryNode) {

@@ -62,14 +62,13 @@ std::shared_ptr<TraceRequest> one_packet() {
   auto request = std::make_shared<TraceRequest>();
   request->at_input = true;
   request->remaining = 1;
+  for (unsigned i = 0; i <= kIndex; ++i) request->buffers.push_back(std::make_unique<TraceBuffer>(1));
   return request;
 }
 
-std::unique_ptr<TraceState> tracing(const std::shared_ptr<TraceRequest>& request,
-                                    const std::shared_ptr<TraceBuffer>& buffer) {
+std::unique_ptr<TraceState> tracing(const std::shared_ptr<TraceRequest>& request) {
   auto state = std::make_unique<TraceState>();
   state->requests.push_back(request);
-  state->buffers.resize(kIndex + 1, buffer);
   return state;
 }
 
@@ -79,7 +78,7 @@ ScratchRun::ScratchRun(Rcu& rcu, const WorkerShared& live)
     : discard_(std::make_unique<Discard>()),
       tx_(rcu, bindings_of(live.tx.get(), *discard_)),
       request_(one_packet()),
-      trace_(rcu, tracing(request_, trace_buffer_)),
+      trace_(rcu, tracing(request_)),
       worker_(std::make_unique<Worker>(
           kIndex, kIndex + 1, WorkerShared{live.pool, live.graph, live.interfaces, live.features, tx_, trace_})) {
   // What is meant for another worker comes back to this one.
@@ -106,11 +105,11 @@ void ScratchRun::run(InterfaceIndex interface, NodeIndex node, Packet* packet) {
 }
 
 std::span<const TraceStep> ScratchRun::steps() const {
-  const TraceBuffer::Slot& slot = trace_buffer_->slot(0);
+  const TraceBuffer::Slot& slot = request_->buffers[kIndex]->slot(0);
   return {slot.step.data(), slot.steps.load(std::memory_order_acquire)};
 }
 
-bool ScratchRun::cut() const { return trace_buffer_->slot(0).cut.load(std::memory_order_relaxed); }
+bool ScratchRun::cut() const { return request_->buffers[kIndex]->slot(0).cut.load(std::memory_order_relaxed); }
 
 const std::vector<ScratchRun::Sent>& ScratchRun::sent() const { return discard_->kept; }
 

@@ -55,7 +55,6 @@ class SLUICE_API ScratchRun {
 
   std::unique_ptr<Discard> discard_;
   Published<TxBindings> tx_;
-  std::shared_ptr<TraceBuffer> trace_buffer_ = std::make_shared<TraceBuffer>(1);
   std::shared_ptr<TraceRequest> request_;
   Published<TraceState> trace_;
   std::unique_ptr<Worker> worker_;

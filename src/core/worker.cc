@@ -12,6 +12,38 @@ namespace sluice {
 namespace {
 
 constexpr std::uint32_t kEthernetHeader = 14;
+// So many requests may trace one packet. More than there can be: a stale handle must not lead in circles.
+constexpr int kRequestsOfPacket = 16;
+
+/// Whether a request wants a packet, as it came in.
+bool is_wanted(const TraceRequest& request, const Worker& worker, const Packet& packet) noexcept {
+  if (request.interface.valid() && request.interface == packet.rx_interface) return true;
+  const InterfaceState* in = worker.interface(packet.rx_interface);
+  const bool raw = in && in->link == LinkLayer::Ip;
+  return raw ? request.ip.matches(packet, kEthernetHeader) : request.ethernet.matches(packet);
+}
+
+/// Calls each(request, slot) for the requests that a handle leads to, until one says false.
+template <class F>
+void walk(const TraceState& state, std::uint32_t handle, unsigned worker, F&& each) noexcept {
+  for (int i = 0; i < kRequestsOfPacket && handle != TraceHandle::kNone; ++i) {
+    const TraceRequest* request = state.find(handle);
+    if (!request || !each(*request, TraceHandle::slot(handle))) return;  // null: it ended while the packet was held
+    handle = request->buffers[worker]->also(TraceHandle::slot(handle));
+  }
+}
+
+/// Traces a packet for a request, beside others that do.
+void begin_trace(const TraceState& state, const TraceRequest& request, unsigned worker, Packet& packet) noexcept {
+  const std::uint32_t others = packet.has(kTraced) ? packet.trace : TraceHandle::kNone;
+  bool has_it = false;
+  walk(state, others, worker, [&](const TraceRequest& other, std::uint32_t) { return !(has_it = &other == &request); });
+  if (has_it || !request.take()) return;
+  const std::int32_t slot = request.buffers[worker]->start(others);
+  if (slot < 0) return;
+  packet.flags |= kTraced;
+  packet.trace = TraceHandle::of(request.id, static_cast<std::uint32_t>(slot));
+}
 
 }  // namespace
 
@@ -94,32 +126,23 @@ bool Worker::has_hand_offs() const noexcept {
 }
 
 void Worker::trace_start(NodeIndex node, std::span<Packet* const> packets, bool at_input) noexcept {
-  TraceBuffer& buffer = *trace_->buffers[index_];
   for (const auto& request : trace_->requests) {
+    const bool here = request->node == node || (at_input && !request->node.valid());
+    // Filters see packets as they came in; a request for a later node remembers the match until then.
+    const bool looks = request->at_input ? at_input && here : at_input || here;
+    if (!looks || !request->wants_more()) continue;
     for (Packet* packet : packets) {
-      if (packet->has(kTraced)) continue;
-      if (at_input) {
-        // The filter sees packets as they came in; a request for a later node remembers the match until then.
-        const InterfaceState* in = interface(packet->rx_interface);
-        const bool raw = in && in->link == LinkLayer::Ip;
-        if (!(raw ? request->ip.matches(*packet, kEthernetHeader) : request->ethernet.matches(*packet))) continue;
-        if (request->node != node) {
-          packet->flags |= kTraceCandidate;
-          continue;
-        }
-      } else if (request->node != node || request->at_input || !packet->has(kTraceCandidate)) {
-        continue;
+      if (at_input ? !is_wanted(*request, *this, *packet) : !packet->has(kTraceCandidate)) continue;
+      if (here) {
+        begin_trace(*trace_, *request, index_, *packet);
+      } else {
+        packet->flags |= kTraceCandidate;
       }
-      if (request->remaining.load(std::memory_order_relaxed) <= 0) continue;
-      const std::int64_t slot = buffer.start();
-      if (slot < 0 || !request->take()) continue;
-      packet->flags |= kTraced;
-      packet->trace = static_cast<std::uint32_t>(slot);
     }
   }
 }
 
-void Worker::trace_step(std::uint32_t slot, const TraceOrigin& origin, NodeIndex node, std::uint16_t code,
+void Worker::trace_step(std::uint32_t handle, const TraceOrigin& origin, NodeIndex node, std::uint16_t code,
                         const void* payload, std::size_t size) noexcept {
   if (!trace_) return;
   TraceStep step;
@@ -131,7 +154,10 @@ void Worker::trace_step(std::uint32_t slot, const TraceOrigin& origin, NodeIndex
   step.code = code;
   step.size = static_cast<std::uint16_t>(size);
   std::memcpy(step.payload.data(), payload, size);
-  trace_->buffers[index_]->add(slot, step);
+  walk(*trace_, handle, index_, [&](const TraceRequest& request, std::uint32_t slot) {
+    request.buffers[index_]->add(slot, step);
+    return true;
+  });
 }
 
 }  // namespace sluice

@@ -158,20 +158,19 @@ std::vector<std::uint64_t> state_of(DropWorld& w) {
 }
 
 /// Lets a worker's packet be traced, and says where to.
-std::shared_ptr<const TraceBuffer> trace(DropWorld& w, Packet& packet) {
+std::shared_ptr<const TraceRequest> trace(DropWorld& w, Packet& packet) {
   auto request = std::make_shared<TraceRequest>();
   request->node = w.world.graph().find(DropWorld::kInput);
   request->at_input = true;
   request->remaining = 1;
-  auto buffer = std::make_shared<TraceBuffer>(1);
+  request->buffers.push_back(std::make_unique<TraceBuffer>(1));
   auto state = std::make_unique<TraceState>();
   state->requests.push_back(request);
-  state->buffers.push_back(buffer);
   w.world.trace.publish(std::move(state));
   w.world.worker().begin_pass();
   Packet* first = &packet;
   w.world.worker().trace_start(request->node, std::span<Packet* const>(&first, 1), true);
-  return buffer;
+  return request;
 }
 
 WorkerShared shared(DropWorld& w) {
@@ -209,7 +208,7 @@ void check(const Fate& fate) {
   const auto traced = trace(w, *packet);
   w.give(in, packet);
   w.run();
-  const TraceBuffer::Slot& real = traced->slot(0);
+  const TraceBuffer::Slot& real = traced->buffers[0]->slot(0);
   EXPECT_EQ(explained, texts(w.world.graph(), std::span(real.step).first(real.steps)));
   EXPECT_EQ(would_be_sent, w.queue.sent);
   if (!fate.node.empty()) {

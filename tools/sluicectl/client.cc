@@ -155,6 +155,7 @@ Status Client::attempt(const google::protobuf::MethodDescriptor& method, const M
     while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kLook) == grpc::CompletionQueue::TIMEOUT) {
       if (is_interrupted()) context.TryCancel();
       if (waiting_) waiting_();
+      std::fflush(stdout);  // a stream that pauses has shown all that came
     }
     return ok;
   };
