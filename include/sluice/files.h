@@ -21,5 +21,9 @@ SLUICE_API StatusOr<File> open_to_read(const std::string& path);
 /// Makes the file, or empties the one that is there. Errors: no such folder, no permission; what is there is no regular
 /// file, and stays as it is.
 SLUICE_API StatusOr<File> open_to_write(const std::string& path);
+/// Makes a file that only its owner may read and write. Errors: as above; it is there, unless it is to be overwritten.
+SLUICE_API StatusOr<File> open_private(const std::string& path, bool overwrite);
+/// What open_private() would refuse without looking into the folder.
+SLUICE_API Status would_open_private(const std::string& path, bool overwrite);
 
 }  // namespace sluice

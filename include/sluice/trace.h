@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -120,7 +121,11 @@ struct PacketFilter {
   std::vector<Instruction> code;
   /// Data path: runs over the head segment. missing: bytes of a link-layer header that the packet has not, but that
   /// count where the expression asks for its length, so that it matches the same packets on every link.
-  SLUICE_API bool matches(const Packet& packet, std::uint32_t missing = 0) const noexcept;
+  bool matches(const Packet& packet, std::uint32_t missing = 0) const noexcept {
+    return matches(std::span<const std::byte>(packet.data, packet.length), packet.chain_length + missing);
+  }
+  /// Of a packet of so many bytes, those that lie here.
+  SLUICE_API bool matches(std::span<const std::byte> head, std::uint32_t length) const noexcept;
 };
 
 /// One `trace add` or live trace: published to the workers, changed only by atomics.

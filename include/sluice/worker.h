@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker as kernels see it: time, buffers, interfaces, event counters, messages to the control thread.
 #pragma once
+#include <sluice/capture.h>
 #include <sluice/drop_samples.h>
 #include <sluice/graph.h>
 #include <sluice/interface.h>
@@ -62,6 +63,7 @@ struct WorkerShared {
   Published<FeatureChains>& features;
   Published<TxBindings>& tx;
   Published<TraceState>& trace;
+  Published<CaptureState>& capture;
 };
 
 /// A packet on its way to a node of another worker.
@@ -136,6 +138,13 @@ class SLUICE_API Worker {
     trace_step(packet.trace, {packet.rx_interface, packet.tx_interface, packet.chain_length}, node, code, payload,
                size);
   }
+  /// Null while nothing is captured. Asked once for each vector or dropped packet, before the calls below.
+  const CaptureState* capturing() const noexcept { return capture_; }
+  void capture_received(NodeIndex node, std::span<Packet* const> packets) noexcept;
+  /// Before the packet is freed.
+  void capture_dropped(NodeIndex node, std::uint16_t reason, const Packet& packet) noexcept;
+  /// TxQueue::transmit() of packets for one interface; those that the queue takes are captured.
+  std::size_t transmit_captured(TxQueue& queue, std::span<Packet* const> packets) noexcept;
   /// Wakes the thread when it sleeps. Any thread.
   void wake() noexcept;
   int wake_fd() const { return wake_fd_; }
@@ -155,6 +164,7 @@ class SLUICE_API Worker {
   const FeatureChains* features_ = nullptr;
   const TxBindings* tx_ = nullptr;
   const TraceState* trace_ = nullptr;
+  const CaptureState* capture_ = nullptr;
   std::atomic<NodeRuntime*> current_{nullptr};
   std::vector<InterfaceCounters> interface_counters_;
   std::vector<Worker*> peers_;

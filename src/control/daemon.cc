@@ -75,6 +75,8 @@ void Daemon::offer_services() {
   drops_service_->offer(api_);
   explain_service_ = std::make_unique<explain::ExplainService>(*dataplane_, context_->interfaces(), ip_->routes());
   explain_service_->offer(api_);
+  capture_service_ = std::make_unique<capture::CaptureService>(*dataplane_, *context_);
+  capture_service_->offer(api_);
   doctor_service_ = std::make_unique<doctor::DoctorService>(*dataplane_, context_->interfaces(), options_.unprivileged);
   doctor_service_->offer(api_);
 }
@@ -103,6 +105,7 @@ void Daemon::stop() {
   loop_.restart();
   loop_.poll();
   dataplane_->stop();
+  capture_service_->finish();
 }
 
 // Interfaces go first, while what listens to them is there; then kernels, while the state they point to is.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/capture_service.h"
 #include "control/doctor.h"
 #include "control/drops_service.h"
 #include "control/explain_service.h"
@@ -72,6 +73,7 @@ class SLUICE_API Daemon {
   std::unique_ptr<trace::TraceService> trace_service_;
   std::unique_ptr<drops::DropsService> drops_service_;
   std::unique_ptr<explain::ExplainService> explain_service_;
+  std::unique_ptr<capture::CaptureService> capture_service_;
   std::unique_ptr<doctor::DoctorService> doctor_service_;
   bool running_ = false;
 };

@@ -97,7 +97,7 @@ StatusOr<Explanation> ExplainService::explain(const InterfaceEntry& entry, Bytes
   const NodeIndex input = dataplane_.graph().find(arrives->driver + "-input");
   if (!input.valid()) return failed_precondition("{}: nothing comes in by a {} interface", entry.name, arrives->driver);
   ScratchRun run(dataplane_.rcu(), {dataplane_.pool(), dataplane_.graph(), dataplane_.interfaces(),
-                                    dataplane_.features(), dataplane_.tx(), dataplane_.trace()});
+                                    dataplane_.features(), dataplane_.tx(), dataplane_.trace(), dataplane_.capture()});
   Packet* packet = run.make(bytes);
   if (!packet) return exhausted("no buffers for a packet of {} bytes; show buffers", bytes.size());
   run.run(arrives->index, input, packet);

@@ -16,8 +16,7 @@ const TraceStep* last_step(const TraceBuffer::Slot& slot) {
   return steps == 0 ? nullptr : &slot.step[steps - 1];
 }
 
-}  // namespace
-
+/// For a link type (DLT_EN10MB, DLT_RAW).
 StatusOr<PacketFilter> compile_filter(const std::string& expression, int link_type) {
   PacketFilter filter;
   if (expression.empty()) return filter;
@@ -35,17 +34,26 @@ StatusOr<PacketFilter> compile_filter(const std::string& expression, int link_ty
   return filter;
 }
 
+}  // namespace
+
+StatusOr<LinkFilters> compile_filters(const std::string& ethernet, const std::string& ip) {
+  const PacketFilter nothing{{{0x06, 0, 0, 0}}};  // ret 0
+  auto for_ethernet = compile_filter(ethernet, DLT_EN10MB);
+  auto for_ip = compile_filter(ip, DLT_RAW);
+  if (!for_ethernet.ok() && !for_ip.ok()) return for_ethernet.status();
+  return LinkFilters{for_ethernet.ok() ? *std::move(for_ethernet) : nothing,
+                     for_ip.ok() ? *std::move(for_ip) : nothing};
+}
+
 StatusOr<TraceRequests::Request> TraceRequests::make(NodeIndex node, const std::string& ethernet,
                                                      const std::string& ip) const {
-  const auto for_ethernet = compile_filter(ethernet, DLT_EN10MB);
-  const auto for_ip = compile_filter(ip, DLT_RAW);
-  if (!for_ethernet.ok() && !for_ip.ok()) return for_ethernet.status();
-  const PacketFilter nothing{{{0x06, 0, 0, 0}}};  // ret 0
+  auto filters = compile_filters(ethernet, ip);
+  if (!filters.ok()) return filters.status();
   auto request = std::make_shared<TraceRequest>();
   request->node = node;
   request->at_input = !node.valid() || dataplane_.graph().node(node).description.form == "input";
-  request->ethernet = for_ethernet.ok() ? *for_ethernet : nothing;
-  request->ip = for_ip.ok() ? *for_ip : nothing;
+  request->ethernet = std::move(filters->ethernet);
+  request->ip = std::move(filters->ip);
   return request;
 }
 

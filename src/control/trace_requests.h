@@ -11,8 +11,13 @@
 
 namespace sluice::trace {
 
-/// Compiles a pcap expression for a link type (DLT_EN10MB, DLT_RAW). Errors: what libpcap says of it.
-StatusOr<PacketFilter> compile_filter(const std::string& expression, int link_type);
+/// A filter for links with Ethernet headers and one for those without; code that matches nothing where an expression
+/// cannot be meant for that kind of link (ether host …).
+struct LinkFilters {
+  PacketFilter ethernet, ip;
+};
+/// Errors: neither kind of link can have its expression; what libpcap says of the first.
+StatusOr<LinkFilters> compile_filters(const std::string& ethernet, const std::string& ip);
 
 class TraceRequests {
  public:
@@ -24,8 +29,7 @@ class TraceRequests {
   explicit TraceRequests(Dataplane& dataplane) : dataplane_(dataplane) {}
 
   /// A request from a node on, or from where packets come in when it is not valid, for those that the expressions
-  /// match on links with and without Ethernet headers. An expression that one kind of link cannot have matches nothing
-  /// there. Errors: neither kind can.
+  /// match on links with and without Ethernet headers. Errors: compile_filters's.
   StatusOr<Request> make(NodeIndex node, const std::string& ethernet, const std::string& ip) const;
   /// Whether one more may begin. Errors: kMaxActive are under way.
   Status check() const;

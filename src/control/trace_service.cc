@@ -51,11 +51,7 @@ void TraceService::offer_kinds(Api& api) {
   const auto nothing = [](const KindQuery&) { return std::vector<Candidate>{}; };
   api.kind("pcap-filter", "a pcap expression", nothing, [](std::string_view text) -> Status {
     const std::string expression(text);
-    // An expression that only Ethernet can answer (ether host …) is good on the interfaces that have it.
-    auto ethernet = compile_filter(expression, DLT_EN10MB);
-    if (ethernet.ok()) return {};
-    auto raw = compile_filter(expression, DLT_RAW);
-    return raw.ok() ? Status() : ethernet.status();
+    return compile_filters(expression, expression).status();
   });
   api.kind(
       "protocol", "an IP protocol",

@@ -40,7 +40,7 @@ Status Dataplane::build(Registry& registry) {
   tx->by_worker.resize(options_.workers);
   tx_.publish(std::move(tx));
 
-  const WorkerShared shared{*pool_, *graph_, interfaces_, features_, tx_, trace_};
+  const WorkerShared shared{*pool_, *graph_, interfaces_, features_, tx_, trace_, capture_};
   std::vector<Worker*> peers;
   for (unsigned i = 0; i < options_.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, options_.workers + 1, shared));

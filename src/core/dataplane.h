@@ -39,6 +39,7 @@ class SLUICE_API Dataplane {
   Published<FeatureChains>& features() { return features_; }
   Published<TxBindings>& tx() { return tx_; }
   Published<TraceState>& trace() { return trace_; }
+  Published<CaptureState>& capture() { return capture_; }
   std::vector<std::unique_ptr<WorkerThread>>& workers() { return threads_; }
   unsigned worker_count() const { return options_.workers; }
 
@@ -62,6 +63,7 @@ class SLUICE_API Dataplane {
   Published<FeatureChains> features_{rcu_};
   Published<TxBindings> tx_{rcu_};
   Published<TraceState> trace_{rcu_};
+  Published<CaptureState> capture_{rcu_};
   std::unique_ptr<BufferCache> buffers_;
   std::unique_ptr<Graph> graph_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -114,6 +114,8 @@ void GraphRuntime::drop(NodeRuntime& from, Worker& worker, Packet* packet, std::
   from.drop_packets[reason].add();
   if (packet->rx_interface.valid()) worker.counters(packet->rx_interface)[InterfaceCounter::Drops].add();
   worker.drops().note(from.index, reason, *packet, worker.now());
+  if (worker.capturing()) [[unlikely]]
+    worker.capture_dropped(from.index, reason, *packet);
   worker.buffers().free(packet);
 }
 

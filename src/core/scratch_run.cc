@@ -79,8 +79,10 @@ ScratchRun::ScratchRun(Rcu& rcu, const WorkerShared& live)
       tx_(rcu, bindings_of(live.tx.get(), *discard_)),
       request_(one_packet()),
       trace_(rcu, tracing(request_)),
+      capture_(rcu),
       worker_(std::make_unique<Worker>(
-          kIndex, kIndex + 1, WorkerShared{live.pool, live.graph, live.interfaces, live.features, tx_, trace_})) {
+          kIndex, kIndex + 1,
+          WorkerShared{live.pool, live.graph, live.interfaces, live.features, tx_, trace_, capture_})) {
   // What is meant for another worker comes back to this one.
   worker_->set_peers(std::vector<Worker*>(std::max<std::size_t>(1, live.tx.get().by_worker.size()), worker_.get()));
 }

@@ -57,6 +57,7 @@ class SLUICE_API ScratchRun {
   Published<TxBindings> tx_;
   std::shared_ptr<TraceRequest> request_;
   Published<TraceState> trace_;
+  Published<CaptureState> capture_;  // nothing: the packet is none that came
   std::unique_ptr<Worker> worker_;
 };
 

@@ -77,7 +77,7 @@ struct ScratchRunTest : ::testing::Test {
     world.worker().begin_pass();
   }
   WorkerShared shared() {
-    return {world.pool(), world.graph(), world.interfaces, world.features, world.tx, world.trace};
+    return {world.pool(), world.graph(), world.interfaces, world.features, world.tx, world.trace, world.capture};
   }
   static std::vector<std::uint16_t> codes(const ScratchRun& run) {
     std::vector<std::uint16_t> all;

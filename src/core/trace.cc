@@ -19,10 +19,10 @@ void TraceBuffer::add(std::uint32_t slot, const TraceStep& step) noexcept {
   }
 }
 
-bool PacketFilter::matches(const Packet& packet, std::uint32_t missing) const noexcept {
+bool PacketFilter::matches(std::span<const std::byte> head, std::uint32_t length) const noexcept {
   if (code.empty()) return true;
-  return bpf_filter(reinterpret_cast<const bpf_insn*>(code.data()), reinterpret_cast<const unsigned char*>(packet.data),
-                    packet.chain_length + missing, packet.length) != 0;
+  return bpf_filter(reinterpret_cast<const bpf_insn*>(code.data()), reinterpret_cast<const unsigned char*>(head.data()),
+                    length, static_cast<unsigned>(head.size())) != 0;
 }
 
 }  // namespace sluice

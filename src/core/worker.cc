@@ -73,6 +73,8 @@ void Worker::begin_pass() noexcept {
   tx_ = &shared_.tx.read(*this);
   const TraceState& trace = shared_.trace.read(*this);
   trace_ = trace.requests.empty() ? nullptr : &trace;
+  const CaptureState& capture = shared_.capture.read(*this);
+  capture_ = capture.rings.empty() ? nullptr : &capture;
   now_ = tsc();
 }
 

@@ -190,6 +190,8 @@ bool WorkerThread::poll_queues(const PollSet& set) {
     const std::span<Packet* const> in(packets.data(), n);
     if (worker_.tracing()) [[unlikely]]
       worker_.trace_start(binding.input_node, in, true);
+    if (worker_.capturing()) [[unlikely]]
+      worker_.capture_received(binding.input_node, in);
     worker_.graph().enqueue(worker_, binding.input_node, in);
     waiting += n;
     if (waiting >= kVectorMax) {

@@ -72,7 +72,13 @@ struct DeviceOutput {
     std::uint64_t bytes = 0;
     std::array<std::uint32_t, kVectorMax> sizes;
     for (std::size_t i = begin; i < end; ++i) sizes[i - begin] = batch.packets[i]->chain_length;
-    const std::size_t taken = binding.queue->transmit(worker, batch.packets.subspan(begin, end - begin));
+    const auto packets = batch.packets.subspan(begin, end - begin);
+    std::size_t taken = 0;
+    if (worker.capturing()) [[unlikely]] {
+      taken = worker.transmit_captured(*binding.queue, packets);
+    } else {
+      taken = binding.queue->transmit(worker, packets);
+    }
     for (std::size_t i = 0; i < taken; ++i) bytes += sizes[i];
     auto& counters = worker.counters(index);
     counters[InterfaceCounter::TxPackets].add(taken);

@@ -174,7 +174,8 @@ std::shared_ptr<const TraceRequest> trace(DropWorld& w, Packet& packet) {
 }
 
 WorkerShared shared(DropWorld& w) {
-  return {w.world.pool(), w.world.graph(), w.world.interfaces, w.world.features, w.world.tx, w.world.trace};
+  return {w.world.pool(), w.world.graph(), w.world.interfaces, w.world.features,
+          w.world.tx,     w.world.trace,   w.world.capture};
 }
 
 using SentLengths = std::vector<std::pair<InterfaceIndex, std::uint32_t>>;

@@ -24,7 +24,7 @@ ORDER = ["create interface null", "create interface", "create", "set interface a
          "packet-generator start", "packet-generator stop", "save", "show", "clear", "", "delete interface address", "delete",
          "delete interface"]
 AT_THE_END = re.compile(r"(delete interface \S+)$")
-FILES = re.compile(r" (?:send|receive) (/tmp/\S+)")
+FILES = re.compile(r" (?:send|receive|start) (/tmp/\S+)")
 
 
 class OwnRunNetns:

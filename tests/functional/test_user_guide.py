@@ -29,6 +29,7 @@ def test_every_command_of_the_page_works(network, daemon):
         assert words[0] == "sluicectl", command
         for name, pod in pods.items():
             words = [pod.path if word == f"/run/netns/{name}" else word for word in words]
+        words = [word.replace("/tmp/", f"{sluice.folder}/") for word in words]
         done = sluice.ctl(*words[1:], cwd=sluice.folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         print(f"$ {command}\n{done.stdout}")

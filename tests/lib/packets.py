@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends and receives single packets with Scapy, by packet sockets inside a namespace; and tcpdump."""
+"""Sends and receives single packets with Scapy, by packet sockets inside a namespace; tcpdump and tshark."""
+import contextlib
 import logging
 import select
+import shutil
 import socket
 import struct
 import time
@@ -10,6 +12,7 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.inet import IP  # noqa: E402
 from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
+from scapy.utils import RawPcapReader  # noqa: E402
 
 from lib.net import run, wait_until  # noqa: E402
 
@@ -155,3 +158,18 @@ def _is_capture(file):
 def read_capture(file, *options):
     """tcpdump's line for each packet of a pcap or pcapng file."""
     return run("tcpdump", "-n", *options, "-r", file).stdout.splitlines()
+
+
+def capture_fields(file, *fields, expression=""):
+    """For each packet of a capture file the first value of some of Wireshark's fields, as text; "" where there is none."""
+    assert shutil.which("tshark"), "tshark is not installed; run tools/packages"
+    chosen = [word for field in fields for word in ("-e", field)]
+    done = run("tshark", "-n", "-r", file, "-T", "fields", "-E", "occurrence=f", *chosen,
+               *(["-Y", expression] if expression else []))
+    return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+
+def bytes_of(file):
+    """The bytes of each packet of a pcap or pcapng file."""
+    with contextlib.closing(RawPcapReader(str(file))) as reader:
+        return [data for data, _ in reader]

@@ -26,7 +26,7 @@ class TestWorld {
     graph_ = std::move(*graph);
     features.update([&](FeatureChains& f) { f.start.resize(graph_->arcs().size()); });
     tx.update([](TxBindings& t) { t.by_worker.resize(1); });
-    worker_ = std::make_unique<Worker>(0, 2, WorkerShared{*pool_, *graph_, interfaces, features, tx, trace});
+    worker_ = std::make_unique<Worker>(0, 2, WorkerShared{*pool_, *graph_, interfaces, features, tx, trace, capture});
     Rcu::register_reader();
     worker_->begin_pass();
   }
@@ -93,6 +93,7 @@ class TestWorld {
   Published<FeatureChains> features{rcu};
   Published<TxBindings> tx{rcu};
   Published<TraceState> trace{rcu};
+  Published<CaptureState> capture{rcu};
 
  private:
   std::unique_ptr<BufferPool> pool_;
