@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/api_server.h"
 
-#include <grp.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "control/api_call.h"
+#include "control/process.h"
 #include "control/reflection.h"
 #include "control/selected_stream.h"
 #include "control/socket_lock.h"
@@ -60,15 +56,6 @@ class GenericService final : public grpc::CallbackGenericService {
   const bool read_only_;
 };
 
-Status give_to_group(const std::string& path, const std::string& group) {
-  const auto* found = getgrnam(group.c_str());
-  if (!found) return not_found("socket {}: group {}: no such group; groupadd --system {}", path, group, group);
-  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return {};
-  return not_permitted(
-      "socket {}: cannot give it to group {}: {}; only a member of the group may, so start sluiced in it", path, group,
-      std::strerror(errno));
-}
-
 }  // namespace
 
 struct ApiServer::State : CallShared {};
@@ -101,7 +88,7 @@ Status ApiServer::listen(const SocketOptions& options) {
   umask(mask);
   if (!server || port == 0) return unavailable("socket {}: cannot listen on it; choose another", options.path);
   if (!options.group.empty()) {
-    if (auto status = give_to_group(options.path, options.group); !status.ok()) {
+    if (auto status = process::give_to_group(options.path, options.group); !status.ok()) {
       server->Shutdown();
       return status;
     }

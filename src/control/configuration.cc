@@ -159,6 +159,17 @@ void read_journal(Reader& reader, const YAML::Node& node, Configuration& c) {
   }
 }
 
+void read_metrics(Reader& reader, const YAML::Node& node, Configuration& c) {
+  reader.map(node, "metrics", {{"listen", [&](const YAML::Node& v) {
+                                  std::string where;
+                                  reader.text(v, "metrics.listen", where);
+                                  const auto address = control::ListenAddress::parse(where);
+                                  if (!address.ok())
+                                    return reader.error(v, "metrics.listen: " + text(address.status()));
+                                  c.metrics = *address;
+                                }}});
+}
+
 void read_log(Reader& reader, const YAML::Node& node, Configuration& c) {
   reader.map(node, "log",
              {{"level", [&](const YAML::Node& v) {
@@ -209,6 +220,7 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
         }},
        {"journal", [&](const YAML::Node& n) { read_journal(reader, n, c); }},
        {"log", [&](const YAML::Node& n) { read_log(reader, n, c); }},
+       {"metrics", [&](const YAML::Node& n) { read_metrics(reader, n, c); }},
        {"startup", [&](const YAML::Node& n) {
           if (n.IsNull()) return;
           reader.list(n, "startup", [&](const YAML::Node& line) {

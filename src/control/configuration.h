@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/listen_address.h"
 #include "sluice/log.h"
 #include "sluice/status.h"
 
@@ -35,6 +36,8 @@ struct SLUICE_API Configuration {
   std::string read_only_group;  ///< may read on ro.sock; empty: root's
   // journal: a path, or none
   std::optional<std::string> journal;  ///< not given: `running` beside the API's socket; empty: none is kept
+  // metrics:
+  std::optional<control::ListenAddress> metrics;  ///< where Prometheus asks; not given: nowhere
   // log:
   LogLevel log_level = LogLevel::Info;
   std::vector<StartupCommand> startup;

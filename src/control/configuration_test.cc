@@ -17,6 +17,7 @@ buffers:
 plugins: {path: /opt/sluice, load: [tun, pod]}
 sockets: {api: /tmp/a.sock, read-only: /tmp/r.sock, read-only-group: adm}
 log: {level: debug}
+metrics: {listen: "[::1]:9464"}
 startup:
   - create interface null null0
   - "set interface state null0 up"
@@ -35,7 +36,10 @@ startup:
   EXPECT_EQ(c->log_level, LogLevel::Debug);
   ASSERT_EQ(c->startup.size(), 2u);
   EXPECT_EQ(c->startup[1].text, "set interface state null0 up");
-  EXPECT_EQ(c->startup[1].where, "f.yaml:11:5");
+  EXPECT_EQ(c->startup[1].where, "f.yaml:12:5");
+  ASSERT_TRUE(c->metrics);
+  EXPECT_EQ(c->metrics->address.to_string(), "::1");
+  EXPECT_EQ(c->metrics->port, 9464);
 }
 
 TEST(Configuration, AnEmptyFileMeansTheDefaults) {
@@ -43,15 +47,15 @@ TEST(Configuration, AnEmptyFileMeansTheDefaults) {
     const auto c = Configuration::parse(yaml, "f.yaml");
     ASSERT_TRUE(c.ok()) << text(c.status());
     EXPECT_EQ(c->workers, 1u);
+    EXPECT_FALSE(c->metrics);
     EXPECT_TRUE(c->startup.empty());
   }
 }
 
 TEST(Configuration, SaysWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of("bufers: {count: 5000}"),
-            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, journal, log, plugins, "
-            "sockets, "
-            "startup, workers");
+            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, journal, log, metrics, "
+            "plugins, sockets, startup, workers");
   EXPECT_EQ(error_of("buffers:\n  count: 5"), "f.yaml:2:10: buffers.count 5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: -5"), "f.yaml:2:10: buffers.count -5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: 99999999999999999999999"),
@@ -62,6 +66,9 @@ TEST(Configuration, SaysWhereAndWhatIsAllowed) {
             "f.yaml:1:27: workers.cpus has 1 cores for 2 workers; give one for each, or none");
   EXPECT_EQ(error_of("sockets: {api: api.sock}"), "f.yaml:1:16: sockets.api 'api.sock': must be an absolute path");
   EXPECT_EQ(error_of("log: {level: loud}"), "f.yaml:1:14: log.level: must be debug, info, warning or error");
+  EXPECT_EQ(error_of("metrics: {listen: 9464}"),
+            "f.yaml:1:19: metrics.listen: '9464' is no address to listen on: give ADDRESS:PORT (127.0.0.1:9464, "
+            "[::1]:9464) or the path of a unix socket, which begins with / and has at most 107 characters");
   EXPECT_EQ(error_of("startup: go"), "f.yaml:1:10: startup: a list is wanted here, each line beginning with '- '");
   EXPECT_EQ(error_of("[1, 2]"), "f.yaml:1:1: the file: a map of keys is wanted here");
   EXPECT_EQ(error_of("? [a]\n: b"), "f.yaml:1:3: a key must be a plain word");

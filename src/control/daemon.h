@@ -50,6 +50,7 @@ class SLUICE_API Daemon {
   Api& api() { return api_; }
   Dataplane& dataplane() { return *dataplane_; }
   NodeContext& context() { return *context_; }
+  IpStack& ip() { return *ip_; }
   const std::vector<LoadedPlugin>& plugins() const { return plugins_; }
 
  private:

@@ -98,6 +98,14 @@ Status join_group(const std::string& group) {
       group, std::strerror(errno));
 }
 
+Status give_to_group(const std::string& path, const std::string& group) {
+  const auto* found = getgrnam(group.c_str());
+  if (!found) return not_found("{}: group {}: no such group; groupadd --system {}", path, group, group);
+  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0) return {};
+  return not_permitted("{}: cannot give it to group {}: {}; only a member of the group may, so start sluiced in it",
+                       path, group, std::strerror(errno));
+}
+
 void raise_file_limit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;

@@ -33,6 +33,8 @@ SLUICE_API Status check_privileges();
 /// Makes this process a member of a group, so that it may give files to it later without any capability. Nothing
 /// happens when it is one already. Errors: no such group; CAP_SETGID is missing.
 SLUICE_API Status join_group(const std::string& group);
+/// Gives a file to a group that this process is a member of. Errors: no such group; the kernel refuses.
+SLUICE_API Status give_to_group(const std::string& path, const std::string& group);
 /// Lets the process have as many open files as it may: each queue of an interface is one.
 SLUICE_API void raise_file_limit();
 /// Memory that packets and keys pass through does not reach a core file, nor other users by ptrace.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/trace_service.h"
 
-#include <pcap/pcap.h>
-
 #include "control/live_trace.h"
 #include "control/time_text.h"
 #include "control/trace_text.h"

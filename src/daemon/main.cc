@@ -14,6 +14,7 @@
 #include "control/api_server.h"
 #include "control/configuration.h"
 #include "control/daemon.h"
+#include "control/exports.h"
 #include "control/meta_service.h"
 #include "control/process.h"
 #include "control/running.h"
@@ -35,6 +36,7 @@ struct Arguments {
   std::string plugin_path;
   std::vector<std::string> plugins;
   bool graph = false;
+  bool metrics = false;
   bool unprivileged = false;
   bool manual = false;
 };
@@ -136,6 +138,8 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   // Before anything is made: a second daemon on the same sockets must leave everything as it is.
   if (auto status = server.listen({c.api_socket, false, ""}); !status.ok()) return status;
   if (auto status = server.listen({c.read_only_socket, true, c.read_only_group}); !status.ok()) return status;
+  Exports exports(daemon);
+  if (auto status = exports.open(c); !status.ok()) return status;
 
   asio::signal_set signals(daemon.loop(), SIGTERM, SIGINT);
   bool stopping = false;
@@ -215,6 +219,7 @@ int main(int argc, char** argv) {
   app.add_option("--check", arguments.check,
                  "check a configuration file and its startup commands, and end; needs no root");
   app.add_flag("--graph", arguments.graph, "print the graph of nodes for graphviz, and end");
+  app.add_flag("--metrics", arguments.metrics, "print the list of all metrics, and end");
   app.add_option("--plugin-path", arguments.plugin_path, "folder with plugins and drivers");
   app.add_option("--plugin", arguments.plugins, "load this plugin (a file) too; may be given several times");
   app.add_flag("--unprivileged", arguments.unprivileged, "without root: pcap, null and packet generator only");
@@ -224,5 +229,6 @@ int main(int argc, char** argv) {
   if (arguments.manual) return std::fputs(manual(app).c_str(), stdout) < 0;
   if (!arguments.check.empty()) return check(arguments);
   if (arguments.graph) return print_graph(arguments);
+  if (arguments.metrics) return std::fputs(metrics::reference().c_str(), stdout) < 0 ? kRefused : 0;
   return run(arguments);
 }
