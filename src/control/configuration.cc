@@ -149,13 +149,14 @@ void read_workers(Reader& reader, const YAML::Node& node, Configuration& c) {
   }
 }
 
-void read_journal(Reader& reader, const YAML::Node& node, Configuration& c) {
+/// A path, or the word none.
+void read_file(Reader& reader, const YAML::Node& node, const std::string& what, std::optional<std::string>& file) {
   if (node.IsScalar() && node.Scalar() == "none") {
-    c.journal = "";
+    file = "";
   } else {
     std::string path;
-    reader.path(node, "journal", path, 4096);
-    c.journal = path;
+    reader.path(node, what, path, 4096);
+    file = path;
   }
 }
 
@@ -218,7 +219,8 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
                       {"read-only-group",
                        [&](const YAML::Node& v) { reader.text(v, "sockets.read-only-group", c.read_only_group); }}});
         }},
-       {"journal", [&](const YAML::Node& n) { read_journal(reader, n, c); }},
+       {"journal", [&](const YAML::Node& n) { read_file(reader, n, "journal", c.journal); }},
+       {"counters", [&](const YAML::Node& n) { read_file(reader, n, "counters", c.counters); }},
        {"log", [&](const YAML::Node& n) { read_log(reader, n, c); }},
        {"metrics", [&](const YAML::Node& n) { read_metrics(reader, n, c); }},
        {"startup", [&](const YAML::Node& n) {
@@ -235,6 +237,10 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
 
 std::string Configuration::journal_path() const {
   return journal ? *journal : (std::filesystem::path(api_socket).parent_path() / "running").string();
+}
+
+std::string Configuration::counters_path() const {
+  return counters ? *counters : (std::filesystem::path(api_socket).parent_path() / "counters").string();
 }
 
 StatusOr<Configuration> Configuration::parse(std::string_view text, const std::string& name) {

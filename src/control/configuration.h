@@ -36,6 +36,8 @@ struct SLUICE_API Configuration {
   std::string read_only_group;  ///< may read on ro.sock; empty: root's
   // journal: a path, or none
   std::optional<std::string> journal;  ///< not given: `running` beside the API's socket; empty: none is kept
+  // counters: a path, or none
+  std::optional<std::string> counters;  ///< not given: `counters` beside the API's socket; empty: none are kept
   // metrics:
   std::optional<control::ListenAddress> metrics;  ///< where Prometheus asks; not given: nowhere
   // log:
@@ -44,6 +46,8 @@ struct SLUICE_API Configuration {
 
   /// The journal's file; empty when none is kept.
   std::string journal_path() const;
+  /// The counter segment's file; empty when none is kept.
+  std::string counters_path() const;
 
   /// Errors: the file cannot be read; every mistake in it, a line each.
   static StatusOr<Configuration> load(const std::string& path);

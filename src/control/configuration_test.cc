@@ -54,8 +54,8 @@ TEST(Configuration, AnEmptyFileMeansTheDefaults) {
 
 TEST(Configuration, SaysWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of("bufers: {count: 5000}"),
-            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, journal, log, metrics, "
-            "plugins, sockets, startup, workers");
+            "f.yaml:1:1: 'bufers' is not known here, did you mean 'buffers'?; known: buffers, counters, journal, log, "
+            "metrics, plugins, sockets, startup, workers");
   EXPECT_EQ(error_of("buffers:\n  count: 5"), "f.yaml:2:10: buffers.count 5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: -5"), "f.yaml:2:10: buffers.count -5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: 99999999999999999999999"),
@@ -72,6 +72,13 @@ TEST(Configuration, SaysWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of("startup: go"), "f.yaml:1:10: startup: a list is wanted here, each line beginning with '- '");
   EXPECT_EQ(error_of("[1, 2]"), "f.yaml:1:1: the file: a map of keys is wanted here");
   EXPECT_EQ(error_of("? [a]\n: b"), "f.yaml:1:3: a key must be a plain word");
+}
+
+TEST(Configuration, CountersLieBesideTheSocketUnlessToldOtherwise) {
+  EXPECT_EQ(Configuration::parse("sockets: {api: /x/api.sock}", "f")->counters_path(), "/x/counters");
+  EXPECT_EQ(Configuration::parse("counters: /dev/shm/sluice", "f")->counters_path(), "/dev/shm/sluice");
+  EXPECT_EQ(Configuration::parse("counters: none", "f")->counters_path(), "");
+  EXPECT_EQ(error_of("counters: here"), "f.yaml:1:11: counters 'here': must be an absolute path");
 }
 
 TEST(Configuration, ReportsAllMistakesOfAFileAtOnce) {

@@ -150,6 +150,7 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   if (auto status = daemon.start(); !status.ok()) return status;
   std::optional<watchdog::Watchdog> watchdog(std::in_place, daemon.dataplane(), end_stuck);
   const auto close = [&] {
+    exports.close();
     server.stop();
     running.close();
     watchdog.reset();
@@ -167,6 +168,7 @@ Status serve(const Configuration& c, const Arguments& arguments) {
   }
   const auto alive = watch_control(daemon);
   say_started(c, daemon);
+  exports.write_counters();
   process::notify("READY=1\nSTATUS=forwarding");
   daemon.loop().run();
   process::notify("STOPPING=1");

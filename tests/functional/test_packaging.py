@@ -47,7 +47,7 @@ def debs(tmp_path_factory):
 
 def test_install_lays_everything_below_the_prefix(prefix):
     modules = prefix / "lib/sluice" / cached("SLUICE_ISA")
-    for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", modules / "libsluice.so", modules / "macswap.so",
+    for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", prefix / "bin/sluice-counters", modules / "libsluice.so", modules / "macswap.so",
                  modules / "tun.so", prefix / "include/sluice/packet.h", prefix / "include/sluice/options.pb.h",
                  prefix / "lib/cmake/sluice/sluiceConfig.cmake", prefix / "etc/sluice/sluiced.yaml",
                  prefix / "lib/systemd/system/sluice.service", prefix / "share/man/man1/sluicectl.1",
@@ -133,7 +133,7 @@ def contents(deb):
 
 def test_the_deb_has_programs_plugins_unit_and_configuration(debs):
     files, level = contents(debs["sluice"]), cached("SLUICE_ISA")
-    assert {"/usr/bin/sluiced", "/usr/bin/sluicectl", f"/usr/lib/sluice/{level}/libsluice.so",
+    assert {"/usr/bin/sluiced", "/usr/bin/sluicectl", "/usr/bin/sluice-counters", f"/usr/lib/sluice/{level}/libsluice.so",
             f"/usr/lib/sluice/{level}/macswap.so", "/usr/lib/systemd/system/sluice.service",
             "/etc/sluice/sluiced.yaml"} <= files
     assert not [path for path in files if path.startswith("/usr/include") or "/tmp" in path]

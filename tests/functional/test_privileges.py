@@ -44,6 +44,8 @@ def test_the_read_only_group_may_look_and_not_change(daemon):
     sluice.start()
     os.chmod(sluice.folder, 0o755)
     assert (os.stat(plain).st_gid, os.stat(plain).st_mode & 0o777) == (GROUP.gr_gid, 0o660)
+    counters = os.stat(sluice.folder / "run/counters")
+    assert (counters.st_uid, counters.st_gid, counters.st_mode & 0o777) == (0, GROUP.gr_gid, 0o640)
     shown = ask(sluice, GROUP.gr_gid, plain, "show interface")
     assert shown.returncode == 0, shown.stderr
     change = ask(sluice, GROUP.gr_gid, plain, "create interface null null0")

@@ -2,7 +2,7 @@
 # Where things go: cmake --install, find_package(sluice) for plugins out of the tree, and the two .deb packages.
 include(CMakePackageConfigHelpers)
 
-foreach(program sluiced sluicectl)
+foreach(program sluiced sluicectl sluice-counters)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sluice)
   endif()
@@ -10,7 +10,7 @@ endforeach()
 # ninja node: what a running node consists of, without tests and benchmarks.
 get_property(leaves GLOBAL PROPERTY SLUICE_LEAVES)
 add_custom_target(node DEPENDS sluice ${leaves})
-foreach(program sluiced sluicectl)
+foreach(program sluiced sluicectl sluice-counters)
   if(TARGET ${program})
     add_dependencies(node ${program})
   endif()
