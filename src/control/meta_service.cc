@@ -63,6 +63,8 @@ Status MetaService::complete(const CompleteRequest& request, CompleteReply& repl
 Status MetaService::version(const Nothing&, Version& reply) const {
   reply.set_version(SLUICE_VERSION);
   reply.set_isa(SLUICE_ISA_NAME);
+  reply.set_level(fmt::format("x86-64-v{}", kCompiledLevel));
+  reply.set_cpu(fmt::format("x86-64-v{}", cpu_level()));
   reply.set_compiler(
 #ifdef __clang__
       "clang " __clang_version__
@@ -83,6 +85,7 @@ Stream<Plugin> MetaService::plugins(const Nothing&) const {
     message.set_name(plugin.name);
     message.set_summary(plugin.summary);
     message.set_isa(plugin.isa);
+    message.set_level(fmt::format("x86-64-v{}", plugin.descriptor->level));
     message.set_path(plugin.path);
     co_yield message;
   }

@@ -26,6 +26,41 @@ fs::path default_plugin_folder() {
   return fs::exists(installed) ? installed : library.parent_path();
 }
 
+unsigned cpu_level() {
+  const bool v2 =
+      __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+  const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  return 1u + v2 + v3 + v4;
+}
+
+Status fits(const PluginDescriptor& plugin, unsigned process, unsigned cpu) {
+  if (plugin.abi != kAbiVersion) {
+    return failed_precondition("plugin {} was built for ABI {}, this is ABI {}; build it against the installed headers",
+                               plugin.name, plugin.abi, kAbiVersion);
+  }
+  if (std::string_view(plugin.headers) != SLUICE_ABI_HASH) {
+    return failed_precondition(
+        "plugin {} was built with headers {}, this process with {}; build it again against the installed headers, and "
+        "all of a build folder at once",
+        plugin.name, plugin.headers, SLUICE_ABI_HASH);
+  }
+  if (plugin.level > process) {
+    return failed_precondition(
+        "plugin {} was compiled for CPUs of level x86-64-v{}, this process for x86-64-v{}, and the CPU has x86-64-v{}; "
+        "compile it for x86-64-v{}, as -DSLUICE_ISA={} does when nothing else gives -march",
+        plugin.name, plugin.level, process, cpu, process, isa());
+  }
+  if (plugin.isa != isa()) {
+    return failed_precondition("plugin {} was built for {}, this process runs at {}; build it with -DSLUICE_ISA={}",
+                               plugin.name, plugin.isa, isa(), isa());
+  }
+  return {};
+}
+
 StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
   const std::string name = path.stem();
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -36,21 +71,7 @@ StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
     return refused("plugin {}: {} has no SLUICE_PLUGIN({}, …); the file must be called like the plugin", name,
                    path.string(), name);
   }
-  if (descriptor->abi != kAbiVersion) {
-    return failed_precondition("plugin {} was built for ABI {}, this is ABI {}; build it against the installed headers",
-                               name, descriptor->abi, kAbiVersion);
-  }
-  if (std::string_view(descriptor->headers) != SLUICE_ABI_HASH) {
-    return failed_precondition(
-        "plugin {} was built with headers {}, this process with {}; build it again against the installed headers, and "
-        "all "
-        "of a build folder at once",
-        name, descriptor->headers, SLUICE_ABI_HASH);
-  }
-  if (descriptor->isa != isa()) {
-    return failed_precondition("plugin {} was built for {}, this process runs at {}; build it with -DSLUICE_ISA={}",
-                               name, descriptor->isa, isa(), isa());
-  }
+  if (auto status = fits(*descriptor, kCompiledLevel, cpu_level()); !status.ok()) return status;
   return LoadedPlugin{descriptor->name, descriptor->summary, path.string(), descriptor->isa, descriptor};
 }
 

@@ -15,6 +15,11 @@ struct LoadedPlugin {
   const PluginDescriptor* descriptor;
 };
 
+/// The highest level of x86-64 whose instructions this CPU has.
+SLUICE_API unsigned cpu_level();
+/// Whether a process compiled for level `process`, on a CPU of level `cpu`, may run a plugin. Errors: its ABI, headers
+/// or build level is another, or its code needs more; both are named, and the mend.
+SLUICE_API Status fits(const PluginDescriptor& plugin, unsigned process, unsigned cpu);
 /// Opens one shared object. Errors: it is no plugin; it was built for another ABI or for a CPU level that this process
 /// does not run at (both versions are named, and the mend).
 StatusOr<LoadedPlugin> load_plugin(const std::filesystem::path& path);

@@ -90,3 +90,12 @@ def test_the_plugin_built_out_of_the_tree_does_the_same(daemon, wire, tmp_path):
     refused = run(program("sluiced"), "--graph", "--plugin", plugin, check=False)
     assert refused.returncode == 1
     assert "0123456789ab" in refused.stderr and ours in refused.stderr and "build it again" in refused.stderr
+    header.write_text(header.read_text().replace("0123456789ab", ours))
+    # And compiled for CPUs that this daemon was not compiled for.
+    leaf = mine / "macswap/CMakeLists.txt"
+    leaf.write_text(leaf.read_text() + "target_compile_options(macswap_objects PRIVATE -march=x86-64-v4)\n")
+    run("cmake", "--build", mine / "build", "--target", "macswap", timeout=300)
+    refused = run(program("sluiced"), "--graph", "--plugin", plugin, check=False)
+    assert refused.returncode == 1
+    assert "macswap was compiled for CPUs of level x86-64-v4, this process for x86-64-v3" in refused.stderr
+    assert "compile it for x86-64-v" in refused.stderr
