@@ -140,7 +140,7 @@ struct TraceRequest {
 
   bool wants_more() const noexcept { return remaining.load(std::memory_order_relaxed) > 0; }
   /// Data path: takes one of what is left.
-  bool take() const noexcept { return wants_more() && remaining.fetch_sub(1, std::memory_order_relaxed) > 0; }
+  bool take() const noexcept { return wants_more() && remaining.fetch_sub(1, std::memory_order_acq_rel) > 0; }
 };
 
 /// All requests whose packets may still be on their way. Empty while nothing is traced.

@@ -26,7 +26,24 @@ bool LiveTrace::is_resting(const Worker& worker, const TraceBuffer::Slot& slot, 
   return false;
 }
 
+/// A worker may have taken the last packet and not yet a slot for it, until its pass has ended.
+bool LiveTrace::has_settled() {
+  if (is_settled_ || request_->wants_more()) return is_settled_;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const auto& workers = dataplane_.workers();
+  if (loops_at_stop_.empty()) {
+    for (const auto& thread : workers) loops_at_stop_.push_back(thread->worker().loops.get());
+    return false;
+  }
+  for (std::size_t w = 0; w < workers.size(); ++w) {
+    const Worker& worker = workers[w]->worker();
+    if (!worker.sleeping.load(std::memory_order_acquire) && worker.loops.get() == loops_at_stop_[w]) return false;
+  }
+  return true;
+}
+
 std::vector<LiveTrace::Seen> LiveTrace::look(bool all) {
+  is_settled_ = has_settled();  // before the packets are looked at
   std::vector<Seen> ended;
   running_ = held_ = 0;
   for (unsigned w = 0; w < progress_.size(); ++w) {

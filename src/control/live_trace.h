@@ -25,9 +25,8 @@ class LiveTrace {
   std::vector<Seen> look(bool all);
   /// Takes no more packets.
   void stop() { request_->remaining = 0; }
-  bool is_stopped() const { return !request_->wants_more(); }
-  // Of what the last look has seen and not returned.
-  bool has_running() const { return running_ > 0; }
+  // After a look: whether more may come than what it has returned.
+  bool has_running() const { return running_ > 0 || !is_settled_; }
   bool has_held() const { return held_ > 0; }
 
  private:
@@ -36,6 +35,7 @@ class LiveTrace {
     std::uint64_t loops = 0;  // of the worker, when the last of these steps was seen
     bool is_known = false, is_done = false;
   };
+  bool has_settled();
   bool is_resting(const Worker& worker, const TraceBuffer::Slot& slot, Progress& progress) const;
 
   TraceRequests& requests_;
@@ -43,6 +43,8 @@ class LiveTrace {
   const TraceRequests::Request request_;
   std::vector<std::vector<Progress>> progress_;  // by worker and slot
   std::size_t running_ = 0, held_ = 0;
+  std::vector<std::uint64_t> loops_at_stop_;  // by worker, when no more packets were seen to be wanted
+  bool is_settled_ = false;                   // no worker takes a packet any more
 };
 
 }  // namespace sluice::trace

@@ -201,7 +201,7 @@ Stream<Packet> TraceService::follow(StatusOr<Watch> watch, bool dry_run) {
         m.set_number(++number);
         co_yield m;
       }
-      if (trace.is_stopped() && !trace.has_running() && !trace.has_held()) break;
+      if (!trace.has_running() && !trace.has_held()) break;
       if (now >= end) {
         trace.stop();
         over = true;

@@ -155,7 +155,13 @@ struct TraceServiceTest : ::testing::Test {
     spec.set_time(ms);
     auto live = open("TraceFlow", spec);
     live->stream->next();
+    let_the_worker_see();
     return live;
+  }
+  /// A pass that has begun does not look again for what is published.
+  void let_the_worker_see() {
+    const Counter& loops = dataplane->workers()[0]->worker().loops;
+    wait_for([&, before = loops.get()] { return loops.get() > before; });
   }
   std::unique_ptr<Live> web(std::uint32_t count, std::uint32_t ms = kLong) {
     return flow("tcp", "10.1.0.5:*", "10.1.0.6:80", count, ms);
@@ -172,7 +178,9 @@ struct TraceServiceTest : ::testing::Test {
     spec.set_filter(filter);
     Done done;
     CallContext call;
-    return api.find("/sluice.trace.Trace/AddTrace")->unary(spec, done, call);
+    auto status = api.find("/sluice.trace.Trace/AddTrace")->unary(spec, done, call);
+    let_the_worker_see();
+    return status;
   }
   bool clear() {
     Done done;
