@@ -189,7 +189,8 @@ def test_what_cannot_be_captured_is_refused(pods, refused, tmp_path):
     refused(sluice, f"pcap start {tmp_path}/b.pcapng", str(file), "pcap stop")
     sluice.cli("pcap stop")
     sluice.cli(f"pcap start {there} overwrite")
-    assert number_in(there) == int(stop(sluice)["packets"]) and stat.S_IMODE(there.stat().st_mode) == 0o600
+    stopped = stop(sluice)
+    assert number_in(there) == int(stopped["packets"]) and stat.S_IMODE(there.stat().st_mode) == 0o600
 
 
 def test_a_full_disk_ends_it_and_the_file_is_whole(pods, tmp_path):

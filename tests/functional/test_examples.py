@@ -8,17 +8,13 @@ import re
 
 import pytest
 
-from lib.daemon import program
+from lib.daemon import TRAFFIC_OF_EXAMPLES, program
 from lib.net import run
 
 STARTUP = [
     # Next hops are found by it where the examples' own addresses do not cover them.
     "add route 0.0.0.0/0 blackhole", "add route ::/0 blackhole",
-    # What the examples of trace follow.
-    "create interface null traffic layer3", "set interface state traffic up",
-    "create packet-generator asks interface traffic rate 50 stream ip4 src 10.1.0.5 dst 10.1.0.6 / tcp sport 4000 dport 80",
-    "create packet-generator answers interface traffic rate 50 stream ip4 src 10.1.0.6 dst 10.1.0.5 / tcp sport 80 dport 4000",
-    "packet-generator start"]
+    *TRAFFIC_OF_EXAMPLES]
 # Things are made before they are used, and used before they go; what lies in something goes before it.
 ORDER = ["create interface null", "create interface", "create", "set interface address", "set", "add", "trace",
          "packet-generator start", "packet-generator stop", "save", "show", "clear", "", "delete interface address", "delete",

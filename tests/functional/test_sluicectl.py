@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib.daemon import program
+from lib.daemon import TRAFFIC_OF_EXAMPLES, program
 from lib.net import run
 
 
@@ -179,6 +179,8 @@ def test_json_is_an_object_or_an_array_with_every_field_that_is_described(networ
     node.cli("create packet-generator flood interface null0 count 1 stream ethernet src 02::1 dst 02::2")
     for name, address in (("default/web", "10.1.0.5"), ("gateway", "10.1.255.1")):  # what examples speak of
         node.cli(f"create pod {name} netns {network.namespaces['pod'].path} address {address} interface {address}")
+    for line in TRAFFIC_OF_EXAMPLES:
+        node.cli(line)
     assert node.ctl("save", "configuration", "node.cmds", cwd=tmp_path).returncode == 0  # one example reads it
     rows = 0
     for examples, several, fields in shows:

@@ -20,6 +20,12 @@ BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build/release")).res
 ALARMS = re.compile(r"Sanitizer|runtime error:|Assertion|terminate called|double free|leaked|Segmentation fault")
 READY_SECONDS = 20
 STOP_SECONDS = 15
+# What the examples of trace follow.
+TRAFFIC_OF_EXAMPLES = [
+    "create interface null traffic layer3", "set interface state traffic up",
+    "create packet-generator asks interface traffic rate 50 stream ip4 src 10.1.0.5 dst 10.1.0.6 / tcp sport 4000 dport 80",
+    "create packet-generator answers interface traffic rate 50 stream ip4 src 10.1.0.6 dst 10.1.0.5 / tcp sport 80 dport 4000",
+    "packet-generator start"]
 
 
 class Refused(AssertionError):
