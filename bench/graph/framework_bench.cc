@@ -3,7 +3,9 @@
 #include <sluice/node.h>
 #include <sluice/testing/packet_bench.h>
 
-namespace sluice {
+#include "graph/keep_node.h"
+
+namespace sluice::bench {
 namespace {
 
 using testing::Bytes;
@@ -64,19 +66,19 @@ void run_kernel(benchmark::State& state) {
 }
 void trace_absent(benchmark::State& state) { run_kernel<Check<4, false>>(state); }
 void trace_null(benchmark::State& state) { run_kernel<Check<4, true>>(state); }
-BENCHMARK(trace_absent);
-BENCHMARK(trace_null);
+BENCHMARK(trace_absent)->Name("framework/trace_absent");
+BENCHMARK(trace_null)->Name("framework/trace_null");
 template <std::size_t Ahead>
 void prefetch_distance_of(benchmark::State& state) {
   run_kernel<Check<Ahead, true>>(state);
 }
-BENCHMARK(prefetch_distance_of<0>)->Name("prefetch/0");
-BENCHMARK(prefetch_distance_of<1>)->Name("prefetch/1");
-BENCHMARK(prefetch_distance_of<2>)->Name("prefetch/2");
-BENCHMARK(prefetch_distance_of<4>)->Name("prefetch/4");
-BENCHMARK(prefetch_distance_of<6>)->Name("prefetch/6");
-BENCHMARK(prefetch_distance_of<8>)->Name("prefetch/8");
-BENCHMARK(prefetch_distance_of<16>)->Name("prefetch/16");
+BENCHMARK(prefetch_distance_of<0>)->Name("framework/prefetch/0");
+BENCHMARK(prefetch_distance_of<1>)->Name("framework/prefetch/1");
+BENCHMARK(prefetch_distance_of<2>)->Name("framework/prefetch/2");
+BENCHMARK(prefetch_distance_of<4>)->Name("framework/prefetch/4");
+BENCHMARK(prefetch_distance_of<6>)->Name("framework/prefetch/6");
+BENCHMARK(prefetch_distance_of<8>)->Name("framework/prefetch/8");
+BENCHMARK(prefetch_distance_of<16>)->Name("framework/prefetch/16");
 
 // The loop that an expert writes by hand: four packets at a time, loads first, one shared branch.
 void hand_unrolled(benchmark::State& state) {
@@ -116,23 +118,12 @@ void hand_unrolled(benchmark::State& state) {
   }
   world.worker().buffers().free(packets);
 }
-BENCHMARK(hand_unrolled);
+BENCHMARK(hand_unrolled)->Name("framework/hand_unrolled");
 
-// Partition: a node that spreads packets over n nexts, behind which sinks count.
-template <char Which>
-struct Sink {
-  static constexpr char kName[] = {'n', Which, 0};
-  static constexpr NodeInfo kInfo{kName, "keeps packets"};
-  enum class Next : std::uint8_t {};
-  enum class Drop : std::uint8_t { Never };
-  using Verdict = sluice::Verdict<Next, Drop>;
-  struct Trace {};
-  static constexpr std::string_view why(Drop) { return "never"; }
-  Verdict operator()(Packet&, Worker&, Trace*) const noexcept { return Hold; }
-};
+// Partition: a node that spreads packets over n nexts, behind which packets stay.
 struct Spread {
   static constexpr NodeInfo kInfo{"spread", "spreads packets by their flow hash"};
-  enum class Next : std::uint8_t { N0, N1, N2, N3, N4, N5, N6, N7 };
+  enum class Next : std::uint8_t { Keep0, Keep1, Keep2, Keep3, Keep4, Keep5, Keep6, Keep7 };
   enum class Drop : std::uint8_t {};
   using Verdict = sluice::Verdict<Next, Drop>;
   struct Trace {};
@@ -146,14 +137,14 @@ void partition(benchmark::State& state) {
   auto mask = static_cast<std::uint32_t>(state.range(0) - 1);
   TestWorld world([&](Registry& r) {
     r.node<Spread>(mask);
-    r.node<Sink<'0'>>();
-    r.node<Sink<'1'>>();
-    r.node<Sink<'2'>>();
-    r.node<Sink<'3'>>();
-    r.node<Sink<'4'>>();
-    r.node<Sink<'5'>>();
-    r.node<Sink<'6'>>();
-    r.node<Sink<'7'>>();
+    r.node<Keep<'0'>>();
+    r.node<Keep<'1'>>();
+    r.node<Keep<'2'>>();
+    r.node<Keep<'3'>>();
+    r.node<Keep<'4'>>();
+    r.node<Keep<'5'>>();
+    r.node<Keep<'6'>>();
+    r.node<Keep<'7'>>();
   });
   std::vector<Packet*> packets = spread_packets(world, ip4_bytes(), kVectorMax);
   for (std::size_t i = 0; i < packets.size(); ++i)
@@ -168,9 +159,7 @@ void partition(benchmark::State& state) {
   }
   world.worker().buffers().free(packets);
 }
-BENCHMARK(partition)->Arg(1)->Arg(2)->Arg(8);
+BENCHMARK(partition)->Name("graph/partition")->Arg(1)->Arg(2)->Arg(8);
 
 }  // namespace
-}  // namespace sluice
-
-BENCHMARK_MAIN();
+}  // namespace sluice::bench

@@ -14,7 +14,7 @@
 
 #include "ip/forwarding_fixture.h"
 
-namespace sluice {
+namespace sluice::bench {
 namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace)
@@ -139,14 +139,14 @@ void interface_output(benchmark::State& state) {
   InterfaceOutput kernel;
   setup.measure(state, kernel, [&](Packet& packet) { packet.tx_interface = setup.out; });
 }
-BENCHMARK(ethernet_input);
-BENCHMARK(ip4_input);
-BENCHMARK(ip6_input);
-BENCHMARK(ip4_lookup)->Arg(1)->Arg(100)->Arg(10000)->Arg(100000);
-BENCHMARK(ip6_lookup)->Arg(1)->Arg(100)->Arg(10000);
-BENCHMARK(ip4_rewrite);
-BENCHMARK(ip6_rewrite);
-BENCHMARK(interface_output);
+BENCHMARK(ethernet_input)->Name("node/ethernet_input");
+BENCHMARK(ip4_input)->Name("node/ip4_input");
+BENCHMARK(ip6_input)->Name("node/ip6_input");
+BENCHMARK(ip4_lookup)->Name("node/ip4_lookup")->Arg(1)->Arg(100)->Arg(10000)->Arg(100000);
+BENCHMARK(ip6_lookup)->Name("node/ip6_lookup")->Arg(1)->Arg(100)->Arg(10000);
+BENCHMARK(ip4_rewrite)->Name("node/ip4_rewrite");
+BENCHMARK(ip6_rewrite)->Name("node/ip6_rewrite");
+BENCHMARK(interface_output)->Name("node/interface_output");
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::bench
