@@ -158,10 +158,10 @@ Status Segment::replace() {
   const std::string made = path_ + ".new";
   auto file = make_file(made, header.size);
   if (!file.ok()) return file.status();
-  char* const bytes = static_cast<char*>(*file);
+  auto* const bytes = static_cast<std::byte*>(*file);
   std::memcpy(bytes, &header, sizeof header);
-  std::memcpy(bytes + header.entries_offset, names.entries.data(), names.entries.size() * sizeof(Entry));
-  std::memcpy(bytes + header.strings_offset, names.strings.data(), names.strings.size());
+  std::ranges::copy(std::as_bytes(std::span(names.entries)), bytes + header.entries_offset);
+  std::ranges::copy(std::as_bytes(std::span(names.strings)), bytes + header.strings_offset);
   write_values(bytes, values_);
   Status status = group_.empty() ? Status() : process::give_to_group(made, group_);
   if (status.ok() && (chmod(made.c_str(), 0640) != 0 || rename(made.c_str(), path_.c_str()) != 0))
