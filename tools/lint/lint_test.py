@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each lint passes what is right and fails what is wrong, with a sentence that names it."""
+import json
 import pathlib
 import shutil
 import subprocess
@@ -158,8 +159,11 @@ def test_tidy_finds_a_use_after_move(tmp_path):
     write(tmp_path, ".clang-tidy", (HERE.parents[1] / ".clang-tidy").read_text())
     write(tmp_path, "a.cc", "#include <string>\n#include <utility>\nstd::string f(std::string s) {\n"
                             "  std::string t = std::move(s);\n  return t + s;\n}\n")
-    write(tmp_path, "build/compile_commands.json",
-          f'[{{"directory": "{tmp_path}", "command": "g++ -std=c++20 -c a.cc -o a.o", "file": "a.cc"}}]')
-    assert_refuses(run("tidy", tmp_path, tmp_path / "build"), "use-after-move")
+    write(tmp_path, "b.cc", "int g() { return 1; }\n")
+    write(tmp_path, "c.cc", "namespace {\nint g() { return 2; }\n}\nint h() { return g(); }\n")  # not with b.cc in one
+    write(tmp_path, "build/compile_commands.json", json.dumps([
+        {"directory": str(tmp_path), "command": f"g++ -std=c++20 -c {name}.cc -o {name}.o", "file": f"{name}.cc"}
+        for name in "abc"]))
+    assert_refuses(run("tidy", tmp_path, tmp_path / "build"), "use-after-move", "1 findings in 3 files")
     write(tmp_path, "a.cc", "int f() { return 1; }\n")
     assert_passes(run("tidy", tmp_path, tmp_path / "build"))
