@@ -53,6 +53,9 @@ class RouteManager final : public Routes {
     ForwardingIndex forwarding;
     bool own_group = false;
     std::vector<AdjacencyPool::Key> held;
+
+    /// False also while the spec that was active is being removed.
+    bool leads() const { return active && specs.contains(*active); }
   };
   struct Table {
     std::uint32_t id = 0;

@@ -143,6 +143,11 @@ TEST_F(RouteManagerTest, RoutesThroughEachOtherAreNotLive) {
   ASSERT_TRUE(routes.add(0, prefix("198.51.100.0/24"), RouteSource::Static, via({"192.0.2.1"})).ok());
   EXPECT_EQ(words("192.0.2.5"), "no-route");
   EXPECT_EQ(words("198.51.100.5"), "no-route");
+  const RouteSpec to_pod{RouteKind::Forward, {{std::nullopt, pod, 1}}};
+  ASSERT_TRUE(routes.add(0, prefix("192.0.2.0/24"), RouteSource::Pod, to_pod).ok());
+  EXPECT_EQ(words("198.51.100.5"), "via 192.0.2.1 pod/web");
+  EXPECT_TRUE(routes.remove(0, prefix("192.0.2.0/24"), RouteSource::Pod)) << "what is left leads back to it";
+  EXPECT_EQ(words("198.51.100.5"), "no-route");
   ASSERT_TRUE(routes.add(0, prefix("0.0.0.0/0"), RouteSource::Static, via({"203.0.113.1"})).ok());
   EXPECT_EQ(words("8.8.8.8"), "no-route") << "a default route through itself";
 }

@@ -16,7 +16,7 @@ const std::pair<const IpPrefix, RouteManager::Route>* RouteManager::covering(con
                                                                              bool neighbors) const {
   for (int length = static_cast<int>(address.bits()); length >= 0; --length) {
     const auto it = table.routes.find(IpPrefix::of(address, static_cast<std::uint8_t>(length)));
-    if (it == table.routes.end() || !it->second.active) continue;
+    if (it == table.routes.end() || !it->second.leads()) continue;
     if (neighbors || it->second.active != RouteSource::Neighbor) return &*it;
   }
   return nullptr;
@@ -177,7 +177,10 @@ Status RouteManager::refresh(Table& table, const IpPrefix& prefix, unsigned dept
   Route& route = it->second;
   for (const auto& [source, spec] : route.specs) {
     const Resolved resolved = resolve(table, prefix, spec, depth);
-    if (resolved.live) return install(table, prefix, route, source, resolved);
+    if (!resolved.live) continue;
+    auto status = install(table, prefix, route, source, resolved);
+    if (!status.ok() && !route.leads()) break;  // what was there has gone, and nothing can take its place
+    return status;
   }
   if (route.active) uninstall(table, prefix, route);
   return {};
