@@ -59,9 +59,8 @@ class SLUICE_API ForwardingTable {
   const Forwarding& at(ForwardingIndex index) const noexcept {
     return *objects_[index.value < kCapacity ? index.value : 0].load(std::memory_order_acquire);
   }
-  void prefetch(ForwardingIndex index) const noexcept {
-    __builtin_prefetch(&objects_[index.value < kCapacity ? index.value : 0]);
-  }
+  /// What at() reads first. Not to be read itself: the index may be none.
+  const void* place(ForwardingIndex index) const noexcept { return &objects_[index.value % kCapacity]; }
 
   /// Control thread. None when all indices are taken.
   std::optional<ForwardingIndex> add(Forwarding object);

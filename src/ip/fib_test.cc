@@ -164,16 +164,73 @@ TEST(Fib, ALessSpecificRouteReachesEveryMissBelowIt) {
 
 TEST(Fib, WhenItIsFullItSaysSoAndNothingChanges) {
   Rcu rcu;
-  FibNodes nodes(rcu);
+  FibNodes nodes(rcu, 1u << 15);
   Fib<Ip4Address> fib(nodes);
   ASSERT_TRUE(fib.set(p4("10.0.0.0/24"), target(1)).ok());
-  while (nodes.available() > 1) nodes.take();
+  while (nodes.take(FibNodes::kFullUnits) != FibNodes::kNone) {
+  }
   EXPECT_EQ(text(fib.set(p4("10.0.0.1/32"), target(2))),
-            "no room for prefix 10.0.0.1/32: all 1048576 FIB nodes are taken; delete other routes first");
+            "no room for prefix 10.0.0.1/32: all 1 MiB of FIB nodes are taken; delete other routes first");
   EXPECT_EQ(fib.lookup(a4("10.0.0.1")), target(1));
-  EXPECT_EQ(fib.prefixes().size(), 1u);
+  EXPECT_EQ(fib.size(), 1u);
   EXPECT_TRUE(fib.set(p4("10.0.0.0/24"), target(3)).ok()) << "what is there can be changed";
   EXPECT_TRUE(fib.set(p4("11.0.0.0/16"), target(3)).ok()) << "and what the root holds";
+}
+
+TEST(Fib, ANodeIsAsLargeAsItHasToBe) {
+  Rcu rcu;
+  FibNodes nodes(rcu);
+  Fib<Ip4Address> fib(nodes);
+  const auto host = [](unsigned i) { return Prefix4::of(Ip4Address(0x0a010200u + i), 32); };
+  ASSERT_TRUE(fib.set(host(7), target(1)).ok());
+  const std::size_t small = nodes.bytes();
+  EXPECT_LE(small, 64u) << "a host alone";
+  for (unsigned i = 0; i < 256; ++i) ASSERT_TRUE(fib.set(host(i), target(i + 1)).ok());
+  EXPECT_EQ(nodes.used(), 2u) << "a full node, and one above it that knows the byte which is left out";
+  EXPECT_EQ(fib.lookup(a4("10.1.2.9")), target(10));
+  EXPECT_EQ(fib.lookup(a4("10.1.2.255")), target(256));
+  EXPECT_EQ(fib.lookup(a4("10.1.3.9")), target(0));
+  ASSERT_TRUE(fib.set(p4("10.1.0.0/16"), target(500)).ok());
+  EXPECT_EQ(fib.lookup(a4("10.1.3.9")), target(500));
+  for (unsigned i = 0; i < 255; ++i) ASSERT_TRUE(fib.remove(host(i)));
+  EXPECT_EQ(fib.lookup(a4("10.1.2.9")), target(500));
+  EXPECT_EQ(fib.lookup(a4("10.1.2.255")), target(256));
+  EXPECT_EQ(nodes.used(), 1u);
+  EXPECT_EQ(nodes.bytes(), small);
+}
+
+TEST(Fib, ANodesTablesTakeLittle) {
+  Rcu rcu;
+  FibNodes nodes4(rcu), nodes6(rcu);
+  std::vector<std::unique_ptr<Fib<Ip4Address>>> tables;
+  const Fib<Ip6Address> none(nodes6);
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    auto& fib = *tables.emplace_back(std::make_unique<Fib<Ip4Address>>(nodes4));
+    for (std::uint32_t route = 0; route < (i == 0 ? 1000u : 10u); ++route) {
+      ASSERT_TRUE(fib.set(Prefix4::of(Ip4Address(0x01000000u + route * 0x00d40500u + i), 32), target(i + 1)).ok());
+    }
+  }
+  EXPECT_LE(nodes4.bytes() + tables[0]->bytes() + none.bytes(), 4000000u) << "1,000 routes, with both families' roots";
+  EXPECT_LE(tables[1]->bytes() + none.bytes(), 1000000u) << "another VRF";
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(tables[i]->lookup(Ip4Address(0x01000000u + 3 * 0x00d40500u + i)), target(i + 1));
+    EXPECT_EQ(tables[i]->lookup(Ip4Address(0x01000000u + 3 * 0x00d40500u + i + 1)), target(0)) << "another VRF's";
+  }
+}
+
+TEST(Fib, NodesAreUsedAgainAfterAGracePeriod) {
+  Rcu rcu;
+  FibNodes nodes(rcu, 1u << 10);
+  Fib<Ip6Address> fib(nodes);
+  for (std::uint32_t round = 0; round < 2000; ++round) {
+    auto address = a6("2001:db8::1");
+    address.bytes[9] = static_cast<std::uint8_t>(round);
+    const auto prefix = Prefix6::of(address, 128);
+    ASSERT_TRUE(fib.set(prefix, target(round + 1)).ok()) << "round " << round;
+    ASSERT_EQ(fib.lookup(address), target(round + 1));
+    ASSERT_TRUE(fib.remove(prefix));
+    rcu.drain();
+  }
 }
 
 // Readers see, for each address, what was there before or after a change, and never something else.

@@ -32,6 +32,7 @@ struct Lookup : Rules {
   struct Key {
     const FibNodes::Entry* entry;  ///< the next to read, or null when value is the end
     std::uint32_t value;           ///< what led to it
+    Address destination;
   };
 
   const IpTables& tables;
@@ -40,34 +41,22 @@ struct Lookup : Rules {
 
   Key prepare(Packet& packet, Worker&) const noexcept {
     const Fib<Address>* fib = Rules::fibs(tables).find(packet.table);
-    if constexpr (Rules::kLinks) {
-      if (ip_of(packet).destination.is_link_local()) [[unlikely]]
-        return {nullptr, kOnLink};
-    }
-    if (!fib) return {nullptr, ForwardingIndex::kNone};
-    const auto* entry = fib->first(ip_of(packet).destination);
-    __builtin_prefetch(entry);
-    return {entry, 0};
-  }
-  void step(Packet& packet, Key& key, Worker&) const noexcept {
-    if (!key.entry) return;
     const Address& destination = ip_of(packet).destination;
-    key.value = nodes().read(key.value, key.entry, destination);
-    if (FibNodes::is_leaf(key.value)) {
-      key.entry = nullptr;
-      tables.forwarding.prefetch(ForwardingIndex{key.value});
-      return;
+    if constexpr (Rules::kLinks) {
+      if (destination.is_link_local()) [[unlikely]]
+        return {nullptr, kOnLink, destination};
     }
-    key.entry = nodes().locate(key.value, destination);
+    if (!fib) return {nullptr, ForwardingIndex::kNone, destination};
+    const auto* entry = fib->first(destination);
+    __builtin_prefetch(entry);
+    return {entry, 0, destination};
+  }
+  void step(Packet&, Key& key, Worker&) const noexcept {
+    if (key.entry) step(key);
   }
   Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace) const noexcept {
-    while (key.entry) {
-      const Address& destination = ip_of(packet).destination;
-      key.value = nodes().read(key.value, key.entry, destination);
-      if constexpr (kOneReadLeft) break;
-      key.entry = FibNodes::is_leaf(key.value) ? nullptr : nodes().locate(key.value, destination);
-    }
-    if (trace) *trace = {ip_of(packet).destination, packet.table, ForwardingIndex{key.value}, 0};
+    while (key.entry) step(key);
+    if (trace) *trace = {key.destination, packet.table, ForwardingIndex{key.value}, 0};
     if (key.value == ForwardingIndex::kNone) return Drop::NoTable;
     if constexpr (Rules::kLinks) {
       if (key.value == kOnLink) [[unlikely]]
@@ -86,12 +75,11 @@ struct Lookup : Rules {
 
  private:
   static constexpr std::uint32_t kOnLink = ForwardingIndex::kNone - 1;
-  /// The root takes two bytes of the address, each node behind it one: after that an entry is a leaf.
-  static constexpr bool kOneReadLeft = Rules::kSteps + 1 == 1 + (Address::kBits - 16) / 8;
-
-  // Read where it is needed, so that IPv4 need not touch the packet again when the steps have found a leaf.
   static const Header& ip_of(const Packet& packet) noexcept { return *packet.header<Header>(); }
-  const FibNodes& nodes() const noexcept { return Rules::nodes_of(tables); }
+  void step(Key& key) const noexcept {
+    Rules::nodes_of(tables).step(key.value, key.entry, key.destination,
+                                 [&](std::uint32_t leaf) { return tables.forwarding.place(ForwardingIndex{leaf}); });
+  }
 
   // RFC 4007 section 9: the zone is the link that the packet came by, or that its maker chose.
   [[gnu::noinline]] Verdict on_link(Packet& packet, Worker& worker, Trace* trace) const noexcept {
