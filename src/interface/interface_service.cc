@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "interface/gro.h"
+
 namespace sluice::interface {
 namespace {
 
@@ -122,6 +124,8 @@ Interface InterfaceService::message(const InterfaceEntry& e) const {
   m.set_rx_mode(std::string(mode_name(e.rx_mode)));
   m.set_detail(e.detail);
   m.set_table(e.table);
+  const auto output = features_.enabled(e.index, Gro::kFeature.arc);
+  m.set_gro(std::find(output.begin(), output.end(), Gro::kInfo.name) == output.end() ? "off" : "on");
   for (const InterfaceAddress& a : e.addresses) m.add_addresses(to_string(a));
   if (e.device) {
     for (const auto& counter : e.device->counters()) {

@@ -5,7 +5,7 @@ namespace sluice {
 
 class Registry;
 
-/// Adds software-offload.
+/// Adds software-offload and gro.
 void register_offload_nodes(Registry& registry);
 
 }  // namespace sluice

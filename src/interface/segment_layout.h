@@ -19,7 +19,7 @@ namespace sluice {
 struct SegmentLayout {
   std::size_t l3 = 0, l4 = 0, payload = 0;
   bool ip6 = false, tcp = false;
-  std::uint16_t ip4_id = 0;
+  Ip4Header ip4{};  ///< of the super-packet
   std::uint32_t sequence = 0;
   std::uint8_t tcp_flags = 0;
 
@@ -44,6 +44,13 @@ inline std::size_t find_l3(const Packet& packet) noexcept {
 
 }  // namespace detail
 
+/// The identification of the segment behind n others. RFC 6864 section 4.1: a packet that is never fragmented needs
+/// none, and what has zero (many senders' choice) keeps it.
+inline std::uint16_t segment_id(const Ip4Header& first, std::size_t n) noexcept {
+  const bool none = first.id.raw == 0 && (first.fragment.host() & Ip4Header::kDontFragment) != 0;
+  return none ? std::uint16_t{0} : static_cast<std::uint16_t>(first.id.host() + n);
+}
+
 /// Finds the headers of a packet with kGso. False: they are not what gso_type and the checksum's place say.
 [[nodiscard]] inline bool find_layout(const Packet& packet, bool ethernet, SegmentLayout& layout) noexcept {
   layout.l3 = ethernet ? detail::find_l3(packet) : 0;
@@ -61,7 +68,7 @@ inline std::size_t find_l3(const Packet& packet) noexcept {
     if (!ip || *first >> 4 != 4 || packet.gso_type == GsoType::Tcp6) return false;
     if (ip->header_length() < sizeof *ip || layout.l4 != layout.l3 + ip->header_length()) return false;
     if (ip->protocol != layout.protocol()) return false;
-    layout.ip4_id = ip->id.host();
+    layout.ip4 = *ip;
   }
   layout.payload = layout.l4 + sizeof(UdpHeader);
   if (layout.tcp) {
@@ -94,7 +101,7 @@ inline void finish_headers(Packet& segment, const SegmentLayout& layout, std::si
   } else {
     auto* ip = segment.header<Ip4Header>(layout.l3);
     ip->total_length = be16(static_cast<std::uint16_t>(l3_bytes));
-    ip->id = be16(static_cast<std::uint16_t>(layout.ip4_id + number));
+    ip->id = be16(segment_id(layout.ip4, number));
     ip->checksum.raw = 0;
     ip->checksum.raw = checksum_finish(checksum_add(0, ip, ip->header_length()));
   }

@@ -44,8 +44,10 @@ class TunTxQueue final : public TxQueue {
   TunTxQueue(int fd) : fd_(fd) {}
   std::size_t transmit(Worker& worker, std::span<Packet* const> packets) noexcept override;
 
- private:
+  /// Of one writev: the header and a packet's buffers.
   static constexpr std::size_t kVectors = 64;
+
+ private:
   const int fd_;
 };
 
