@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a figure was measured on, for the JSON that benchmarks write."""
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _first(pattern, text, otherwise=""):
+    match = re.search(pattern, text, re.MULTILINE)
+    return match.group(1).strip() if match else otherwise
+
+
+def _said(*command):
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    return done.stdout.strip()
+
+
+def tsc_hertz():
+    """What the TSC ticks at: the clock that cycles are counted in. The kernel prints it as twice BogoMIPS."""
+    return float(_first(r"^bogomips\s*:\s*([\d.]+)", pathlib.Path("/proc/cpuinfo").read_text(), "0")) / 2 * 1e6
+
+
+def describe():
+    """The machine, the kernel and what was built, as they are now."""
+    cpu = pathlib.Path("/proc/cpuinfo").read_text()
+    cache = pathlib.Path(ROOT / "build/release/CMakeCache.txt")
+    built = cache.read_text() if cache.exists() else ""
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpu": _first(r"^model name\s*:\s*(.*)", cpu, platform.machine()),
+        "cpus": os.cpu_count(),
+        "tsc_mhz": round(tsc_hertz() / 1e6),
+        "avx512": "avx512f" in cpu,
+        "virtual": "hypervisor" in cpu,
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "kernel": platform.release(),
+        "load": os.getloadavg()[0],
+        "compiler": _first(r"^CMAKE_CXX_COMPILER:\w+=(.*)", built),
+        "isa": _first(r"^SLUICE_ISA:\w+=(.*)", built, "x86-64-v3"),
+        "revision": _said("git", "describe", "--always", "--dirty"),
+    }
