@@ -23,13 +23,17 @@ void set_routes(ForwardWorld& w, const std::vector<Prefix6>& routes) {
 }
 
 template <class Routes>
-void forward(benchmark::State& state, const Routes& routes, std::size_t vector = kVectorMax) {
+void forward(benchmark::State& state, const Routes& routes, std::size_t vector = kVectorMax, bool fused = true) {
   ForwardWorld world;
+  world.world.worker().graph().use_chains(fused);
   set_routes(world, routes);
   world.measure(state, random_destinations(routes, kDestinations), vector);
 }
 
 void ip4_forward(benchmark::State& state, std::size_t routes) { forward(state, bgp_prefixes<Ip4Address>(routes)); }
+void ip4_forward_unfused(benchmark::State& state, std::size_t routes) {
+  forward(state, bgp_prefixes<Ip4Address>(routes), kVectorMax, false);
+}
 void ip4_forward_host(benchmark::State& state, std::size_t routes) { forward(state, host_prefixes(routes)); }
 void ip6_forward(benchmark::State& state, std::size_t routes) { forward(state, bgp_prefixes<Ip6Address>(routes)); }
 void ip4_forward_vector(benchmark::State& state) {
@@ -72,6 +76,7 @@ void trace_on(benchmark::State& state) {
 }
 
 BENCHMARK_CAPTURE(ip4_forward, 1000, 1000)->Name("graph/ip4_forward/1000");
+BENCHMARK_CAPTURE(ip4_forward_unfused, 1000, 1000)->Name("graph/ip4_forward/1000/unfused");
 BENCHMARK_CAPTURE(ip4_forward, 500000, 500000)->Name("graph/ip4_forward/500000");
 BENCHMARK_CAPTURE(ip4_forward, 1000000, 1000000)->Name("graph/ip4_forward/1000000");
 BENCHMARK_CAPTURE(ip4_forward_host, 1000000, 1000000)->Name("graph/ip4_forward/1000000_host");

@@ -23,6 +23,7 @@ namespace sluice {
 
 class Worker;
 class GraphRuntime;
+struct ChainRuntime;
 struct NodeRuntime;
 
 /// Up to kVectorMax packets on their way to one node.
@@ -66,6 +67,8 @@ struct NodeDescription {
   void (*describe)(const std::byte* trace, FieldSink& sink) = nullptr;
   std::function<std::unique_ptr<KernelBase>()> make;
   void (*run)(NodeRuntime&, Worker&, Frame*&) noexcept = nullptr;
+  /// The kernel alone: says of each packet, none of them traced, where it goes. Null for kernels that make packets.
+  void (*judge)(NodeRuntime&, Worker&, std::span<Packet* const>, std::uint16_t* codes) noexcept = nullptr;
   /// For kernels that hold packets: lets go of those whose time has come; null when the kernel holds none.
   void (*release)(NodeRuntime&, Worker&) noexcept = nullptr;
   std::size_t (*held)(const NodeRuntime&) noexcept = nullptr;
@@ -79,6 +82,14 @@ struct ArcDescription {
   std::vector<std::string> start_nodes;
   std::vector<std::string> start_next;
   std::vector<NodeIndex> features;  ///< all that exist, in the order in which a packet meets them
+};
+
+/// A common way through the graph whose kernels are fused (sluice/chain.h).
+struct ChainDescription {
+  std::vector<std::string> nodes;
+  std::vector<std::uint16_t> codes;  ///< of each node's verdict that leads along the chain
+  /// Runs a frame from node `at` on and leaves in it what has come through; says how many packets went on from there.
+  std::size_t (*run)(ChainRuntime&, std::size_t at, Worker&, Frame&) noexcept = nullptr;
 };
 
 class Registry;
@@ -100,6 +111,7 @@ class SLUICE_API Graph {
   const Node& node(NodeIndex index) const { return nodes_[index.value]; }
   NodeIndex find(std::string_view name) const;
   const std::vector<ArcDescription>& arcs() const { return arcs_; }
+  const std::vector<ChainDescription>& chains() const { return chains_; }
   std::optional<std::uint16_t> find_arc(std::string_view name) const;
   /// A verdict's words: "ip4-lookup", "drop no-route", "hold".
   std::string verdict(NodeIndex node, std::uint16_t code) const;
@@ -107,6 +119,13 @@ class SLUICE_API Graph {
  private:
   std::vector<Node> nodes_;
   std::vector<ArcDescription> arcs_;
+  std::vector<ChainDescription> chains_;
+};
+
+/// A node's place on a chain.
+struct ChainPlace {
+  ChainRuntime* chain;
+  std::size_t at;
 };
 
 /// One worker's part of a node: kernel and counters.
@@ -115,11 +134,29 @@ struct NodeRuntime {
   void* kernel = nullptr;
   const Edge* edges = nullptr;
   std::uint16_t edge_count = 0;
-  bool plain = false;  ///< every edge is EdgeKind::Node without an arc
-  Counter calls, packets, cycles;
+  bool plain = false;                          ///< every edge is EdgeKind::Node without an arc
+  std::uint16_t continue_code = kVerdictHold;  ///< of Next::Continue
+  /// Packets that came through in a chain are among packets and calls, but not what they cost: that is the chain's.
+  Counter calls, packets, cycles, fused_packets;
   std::vector<Counter> next_packets, drop_packets, event_counts;
   std::unique_ptr<KernelBase> owner;
   void (*run)(NodeRuntime&, Worker&, Frame*&) noexcept = nullptr;
+  void (*judge)(NodeRuntime&, Worker&, std::span<Packet* const>, std::uint16_t*) noexcept = nullptr;
+  std::vector<ChainPlace> chains;  ///< that a vector may enter here
+  std::size_t chain = 0;           ///< the one that most packets of the last vector stayed on
+};
+
+/// One worker's part of a chain.
+struct ChainRuntime {
+  static constexpr std::size_t kMaxNodes = 8;
+  std::size_t size = 0;
+  std::array<NodeRuntime*, kMaxNodes> nodes{};
+  std::array<const Edge*, kMaxNodes> edges{};  ///< from each node along the chain
+  std::array<std::uint16_t, kMaxNodes> codes{};
+  std::size_t (*run)(ChainRuntime&, std::size_t at, Worker&, Frame&) noexcept = nullptr;
+  Counter calls, packets, cycles;
+  /// Packets that took the nodes one by one: beside a traced one, behind others that wait at a node.
+  Counter traced_packets, behind_packets;
 };
 
 /// One worker's running graph. Worker thread only, but for the counters.
@@ -137,8 +174,13 @@ class SLUICE_API GraphRuntime {
   /// Spreads a frame's packets by their verdicts. Takes the frame over when it can hand it on whole.
   void dispatch(NodeRuntime& from, Worker& worker, Frame*& frame, const std::uint16_t* codes) noexcept;
   /// The same for packets that are in no frame.
-  void dispatch(NodeRuntime& from, Worker& worker, std::span<Packet* const> packets, const std::uint16_t* codes,
-                bool traced) noexcept;
+  void dispatch(NodeRuntime& from, Worker& worker, std::span<Packet* const> packets,
+                const std::uint16_t* codes) noexcept;
+  /// Runs what features the packets' interfaces have on an edge's arc. Returns how many come out at its end: they are
+  /// in front, in order; the others went elsewhere.
+  std::size_t run_features(Worker& worker, const Edge& edge, Packet** packets, std::size_t count) noexcept;
+  /// Whether vectors may take chains; they do unless a test or a benchmark says otherwise.
+  void use_chains(bool use) { use_chains_ = use; }
   /// Calls release of every kernel that holds packets.
   void release_held(Worker& worker) noexcept;
   void flush_held(Worker& worker) noexcept;
@@ -147,20 +189,35 @@ class SLUICE_API GraphRuntime {
   NodeRuntime& node(NodeIndex index) { return *runtimes_[index.value]; }
   const NodeRuntime& node(NodeIndex index) const { return *runtimes_[index.value]; }
   const Graph& graph() const { return graph_; }
+  /// By the order of Graph::chains().
+  const ChainRuntime& chain(std::size_t i) const { return *chains_[i]; }
   /// Packets that found no frame, or whose target was gone: shown as `graph-overrun`.
   Counter overrun;
 
  private:
-  void append(Worker& worker, NodeIndex node, Packet* packet, bool traced) noexcept;
+  void make_chains();
+  const ChainPlace* chain_for(NodeRuntime& node, const Frame& frame, bool watched) noexcept;
+  void run_chain(NodeRuntime& entry, const ChainPlace& place, Worker& worker, Frame*& frame) noexcept;
+  std::size_t run_features_from(Worker& worker, std::uint16_t position, Packet** packets, std::size_t count) noexcept;
+  std::size_t run_feature(NodeRuntime& feature, Worker& worker, Packet** packets, std::size_t count) noexcept;
+  void hand_on(Worker& worker, NodeIndex target, Frame*& frame) noexcept;
+  Frame* open_frame(NodeIndex node) noexcept;
+  void append(Worker& worker, NodeIndex node, Packet* packet) noexcept;
   Frame* take_frame() noexcept;
   void give_frame(Frame* frame) noexcept;
   void queue(Frame* frame) noexcept;
   void lose(Worker& worker, Packet* packet) noexcept;
+  bool has_features(const Edge& edge, const FeatureChains& features) const noexcept;
+  std::uint16_t first_feature(const Edge& edge, const FeatureChains& features, const Packet& packet) const noexcept;
+  static NodeIndex device_of(Worker& worker, const Packet& packet) noexcept;
   NodeIndex resolve(const Edge& edge, Worker& worker, Packet& packet) noexcept;
+  bool resolve(const Edge& edge, Worker& worker, std::span<Packet* const> packets, NodeIndex* targets) noexcept;
   void drop(NodeRuntime& from, Worker& worker, Packet* packet, std::uint16_t reason) noexcept;
 
   const Graph& graph_;
   std::vector<std::unique_ptr<NodeRuntime>> runtimes_;
+  std::vector<std::unique_ptr<ChainRuntime>> chains_;
+  bool use_chains_ = true;
   std::vector<Frame*> open_;
   std::vector<std::unique_ptr<Frame>> frames_;
   std::vector<NodeIndex> holders_;

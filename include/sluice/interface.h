@@ -13,7 +13,7 @@
 namespace sluice {
 
 /// One interface. Plain data: the table that holds it is copied, changed and published whole.
-struct InterfaceState {
+struct alignas(kCacheLine) InterfaceState {
   InterfaceIndex index;  ///< not valid: the slot is empty
   bool up = false;
   LinkLayer link = LinkLayer::Ethernet;

@@ -80,7 +80,6 @@ class Out {
     if (count_ == kVectorMax) flush();
     packets_[count_] = &packet;
     codes_[count_++] = static_cast<std::uint16_t>(next);
-    traced_ |= packet.has(kTraced);
   }
   /// Gives a packet back that will not be emitted after all.
   void discard(Packet& packet) noexcept { worker_.buffers().free(&packet); }
@@ -92,16 +91,14 @@ class Out {
   }
   void flush() noexcept {
     if (count_ == 0) return;
-    worker_.graph().dispatch(node_, worker_, std::span<Packet* const>(packets_.data(), count_), codes_.data(), traced_);
+    worker_.graph().dispatch(node_, worker_, std::span<Packet* const>(packets_.data(), count_), codes_.data());
     count_ = 0;
-    traced_ = false;
   }
 
  private:
   NodeRuntime& node_;
   Worker& worker_;
   std::size_t count_ = 0;
-  bool traced_ = false;
   std::array<Packet*, kVectorMax> packets_;
   std::array<std::uint16_t, kVectorMax> codes_;
 };
@@ -184,11 +181,24 @@ template <class K>
   for (; i < n; ++i) codes[i] = call(kernel, *in[i], worker, static_cast<typename K::Trace*>(nullptr), out);
 }
 
+/// A vector's keys, not initialised: a vector of four packets would pay for 256.
+template <class K>
+class Keys {
+ public:
+  using Key = typename K::Key;
+  static_assert(std::is_trivially_copyable_v<Key> && std::is_trivially_destructible_v<Key>);
+  Keys() noexcept {}  // NOLINT(modernize-use-equals-default)
+  Key& operator[](std::size_t i) noexcept { return reinterpret_cast<Key*>(bytes_.data())[i]; }
+
+ private:
+  alignas(Key) std::array<std::byte, sizeof(Key) * kVectorMax> bytes_;
+};
+
 template <class K>
 [[gnu::flatten]] void run_stages(K& kernel, std::span<Packet* const> in, std::uint16_t* codes, Worker& worker,
                                  NodeIndex node, bool traced) noexcept {
   const std::size_t n = in.size();
-  std::array<typename K::Key, kVectorMax> keys;
+  Keys<K> keys;
   for (std::size_t i = 0; i < n; ++i) {
     if (i + 8 < n) prefetch(in[i + 8]);
     keys[i] = kernel.prepare(*in[i], worker);
@@ -265,6 +275,12 @@ void run_vector(K& kernel, std::span<Packet* const> in, std::uint16_t* codes, Wo
   } else {
     detail::run_batch(kernel, in, codes, worker, node, traced);
   }
+}
+
+/// What a chain calls: the kernel alone, over packets that are not traced.
+template <Kernel K>
+void judge_node(NodeRuntime& node, Worker& worker, std::span<Packet* const> packets, std::uint16_t* codes) noexcept {
+  run_vector<K>(*static_cast<K*>(node.kernel), packets, codes, worker, node.index, false, nullptr);
 }
 
 /// What the graph calls: kernel over the frame, then partition.

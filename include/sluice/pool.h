@@ -91,9 +91,7 @@ class SLUICE_API BufferCache {
       packet = next;
     }
   }
-  void free(std::span<Packet* const> packets) noexcept {
-    for (Packet* packet : packets) free(packet);
-  }
+  void free(std::span<Packet* const> packets) noexcept;
 
   /// Frees one segment, whatever hangs behind it.
   void free_segment(Packet* packet) noexcept;

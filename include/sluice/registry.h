@@ -2,6 +2,7 @@
 // What a plugin adds, said explicitly: nodes, features, arcs, drivers, local protocols, services. A test makes a
 // Registry with only what it tests.
 #pragma once
+#include <sluice/chain.h>
 #include <sluice/graph.h>
 #include <sluice/node.h>
 #include <sluice/node_check.h>
@@ -87,6 +88,14 @@ class SLUICE_API Registry {
     return d;
   }
 
+  /// Fuses the kernels of a common way (sluice/chain.h). Each is a node that is registered as well.
+  template <class... K>
+  void chain() {
+    using Fused = Chain<K...>;
+    chains_.push_back(
+        {{Fused::kNames.begin(), Fused::kNames.end()}, {Fused::kCodes.begin(), Fused::kCodes.end()}, &Fused::run});
+  }
+
   void arc(ArcInfo info) { arcs_.push_back(std::move(info)); }
   /// Adds the nodes NAME-input and NAME-output for a driver.
   void driver(std::string_view name);
@@ -114,6 +123,7 @@ class SLUICE_API Registry {
   void set_plugin(std::string name) { plugin_ = std::move(name); }
   std::deque<NodeDescription>& nodes() { return nodes_; }
   const std::vector<ArcInfo>& arcs() const { return arcs_; }
+  const std::vector<ChainDescription>& chains() const { return chains_; }
   const std::vector<std::function<void(const ControlMessage&)>>& message_handlers() const { return message_handlers_; }
   const std::vector<std::function<Status()>>& starts() const { return start_; }
   const std::vector<std::function<void()>>& stops() const { return stop_; }
@@ -135,6 +145,7 @@ class SLUICE_API Registry {
       return std::apply([](State&... s) { return std::make_unique<detail::KernelHolder<K>>(s...); }, states);
     };
     d.run = &run_node<K>;
+    if constexpr (!PerPacketOut<K>) d.judge = &judge_node<K>;
     if constexpr (Holds<K>) {
       d.held = [](const NodeRuntime& n) noexcept { return static_cast<const K*>(n.kernel)->held(); };
       d.release = [](NodeRuntime& n, Worker& w) noexcept {
@@ -149,6 +160,7 @@ class SLUICE_API Registry {
   std::vector<std::shared_ptr<void>> owned_;
   std::deque<NodeDescription> nodes_;
   std::vector<ArcInfo> arcs_;
+  std::vector<ChainDescription> chains_;
   std::vector<std::function<void(const ControlMessage&)>> message_handlers_;
   std::vector<std::function<Status()>> start_;
   std::vector<std::function<void()>> stop_;

@@ -25,10 +25,13 @@ std::uint64_t sum(const std::vector<std::uint64_t>& values) {
 
 }  // namespace
 
+std::uint64_t NodeTotals::separate() const { return packets - std::min(packets, fused); }
+
 NodeTotals& NodeTotals::operator-=(const NodeTotals& base) {
   calls -= base.calls;
   packets -= base.packets;
   cycles -= base.cycles;
+  fused -= base.fused;
   subtract(next, base.next);
   subtract(drops, base.drops);
   subtract(events, base.events);
@@ -56,6 +59,7 @@ NodeTotals RuntimeService::totals(NodeIndex node, std::int64_t only_worker) cons
     t.calls += n.calls.get();
     t.packets += n.packets.get();
     t.cycles += n.cycles.get();
+    t.fused += n.fused_packets.get();
     add(t.next, n.next_packets);
     add(t.drops, n.drop_packets);
     add(t.events, n.event_counts);
@@ -85,7 +89,7 @@ Stream<NodeLoad> RuntimeService::show_runtime(const RuntimeQuery& query) {
     m.set_calls(t.calls);
     m.set_packets(t.packets);
     m.set_packets_per_call(ratio(t.packets, t.calls));
-    m.set_cycles_per_packet(ratio(t.cycles, t.packets));
+    m.set_cycles_per_packet(ratio(t.cycles, t.separate()));
     m.set_drops(sum(t.drops));
     m.set_cycles(t.cycles);
     co_yield m;
@@ -133,7 +137,7 @@ Status RuntimeService::show_node(const NodeQuery& query, Node& reply) {
   if (node.feature_arc) reply.set_arc(graph.arcs()[*node.feature_arc].name);
   reply.set_calls(t.calls);
   reply.set_packets(t.packets);
-  reply.set_cycles_per_packet(ratio(t.cycles, t.packets));
+  reply.set_cycles_per_packet(ratio(t.cycles, t.separate()));
   for (std::size_t i = 0; i < node.edges.size(); ++i) {
     auto* edge = reply.add_next();
     edge->set_name(node.edges[i].name);

@@ -14,8 +14,10 @@ namespace sluice::runtime {
 
 /// Counters of one node over the workers.
 struct NodeTotals {
-  std::uint64_t calls = 0, packets = 0, cycles = 0;
+  std::uint64_t calls = 0, packets = 0, cycles = 0, fused = 0;
   std::vector<std::uint64_t> next, drops, events;
+  /// Packets that did not come in a chain. The counters were read one after the other, while they rose.
+  std::uint64_t separate() const;
   NodeTotals& operator-=(const NodeTotals& base);
 };
 

@@ -76,6 +76,13 @@ Status hang_arc(const ArcInfo& info, const Graph& graph, std::vector<Graph::Node
   return {};
 }
 
+Status check_chain(const ChainDescription& chain, const Graph& graph) {
+  for (const std::string& node : chain.nodes) {
+    if (!graph.find(node).valid()) return not_found("chain from {}: there is no node {}", chain.nodes.front(), node);
+  }
+  return {};
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Graph>> Graph::build(Registry& registry) {
@@ -102,6 +109,10 @@ StatusOr<std::unique_ptr<Graph>> Graph::build(Registry& registry) {
   }
   for (const auto& [name, features] : on_arc) {
     if (!features.empty()) return not_found("feature {}: there is no arc {}", features.front().name, name);
+  }
+  for (const ChainDescription& chain : registry.chains()) {
+    if (auto status = check_chain(chain, *graph); !status.ok()) return status;
+    graph->chains_.push_back(chain);
   }
   return graph;
 }

@@ -21,9 +21,14 @@ GraphRuntime::GraphRuntime(const Graph& graph) : graph_(graph), open_(graph.node
     runtime->owner = node.description.make();
     runtime->kernel = runtime->owner->get();
     runtime->run = node.description.run;
+    runtime->judge = node.description.judge;
+    const auto on =
+        std::find_if(node.edges.begin(), node.edges.end(), [](const Edge& e) { return e.kind == EdgeKind::Continue; });
+    if (on != node.edges.end()) runtime->continue_code = static_cast<std::uint16_t>(on - node.edges.begin());
     if (node.description.held) holders_.push_back(runtime->index);
     runtimes_.push_back(std::move(runtime));
   }
+  make_chains();
   // A frame that runs can at most open one frame for each edge and one more when that is full.
   const std::size_t frames = 2 * graph.nodes().size() + 64;
   for (std::size_t i = 0; i < frames; ++i) {
@@ -66,23 +71,42 @@ void GraphRuntime::lose(Worker& worker, Packet* packet) noexcept {
   worker.buffers().free(packet);
 }
 
-void GraphRuntime::append(Worker& worker, NodeIndex node, Packet* packet, bool traced) noexcept {
+Frame* GraphRuntime::open_frame(NodeIndex node) noexcept {
   Frame* frame = open_[node.value];
-  if (!frame || frame->count == kVectorMax) [[unlikely]] {
-    frame = take_frame();
-    if (!frame) {
-      lose(worker, packet);
-      return;
-    }
-    frame->node = node;
-    queue(frame);
+  if (frame && frame->count < kVectorMax) [[likely]]
+    return frame;
+  frame = take_frame();
+  if (!frame) return nullptr;
+  frame->node = node;
+  queue(frame);
+  return frame;
+}
+
+void GraphRuntime::append(Worker& worker, NodeIndex node, Packet* packet) noexcept {
+  if (node.value >= open_.size()) [[unlikely]] {
+    lose(worker, packet);
+    return;
+  }
+  Frame* frame = open_frame(node);
+  if (!frame) [[unlikely]] {
+    lose(worker, packet);
+    return;
   }
   frame->packets[frame->count++] = packet;
-  frame->traced |= traced;
 }
 
 void GraphRuntime::enqueue(Worker& worker, NodeIndex node, std::span<Packet* const> packets) noexcept {
-  for (Packet* packet : packets) append(worker, node, packet, packet->has(kTraced));
+  while (!packets.empty()) {
+    Frame* frame = open_frame(node);
+    if (!frame) [[unlikely]] {
+      for (Packet* packet : packets) lose(worker, packet);
+      return;
+    }
+    const std::size_t n = std::min(packets.size(), kVectorMax - frame->count);
+    std::copy_n(packets.begin(), n, frame->packets.begin() + frame->count);
+    frame->count = static_cast<std::uint16_t>(frame->count + n);
+    packets = packets.subspan(n);
+  }
 }
 
 void GraphRuntime::run(Worker& worker) noexcept {
@@ -95,17 +119,33 @@ void GraphRuntime::run(Worker& worker) noexcept {
     const std::uint16_t count = frame->count;
     worker.set_now(before);
     worker.set_current(&node);
+    bool watched = false;  // by a trace request: a step of each of these packets may have to be seen
+    frame->traced = false;
     if (worker.tracing()) [[unlikely]] {
       const std::span<Packet* const> packets(frame->packets.data(), count);
       worker.trace_start(node.index, packets, false);
-      frame->traced = std::any_of(packets.begin(), packets.end(), [](const Packet* p) { return p->has(kTraced); });
+      for (const Packet* packet : packets) {
+        frame->traced |= packet->has(kTraced);
+        watched |= packet->has(kTraced | kTraceCandidate);
+      }
     }
-    node.run(node, worker, frame);
+    const ChainPlace* place = node.chains.empty() ? nullptr : chain_for(node, *frame, watched);
+    if (place) {
+      run_chain(node, *place, worker, frame);
+    } else {
+      node.run(node, worker, frame);
+    }
     if (frame) give_frame(frame);
     const std::uint64_t after = tsc();
-    node.calls.add();
-    node.packets.add(count);
-    node.cycles.add(after - before);
+    if (place) {
+      place->chain->calls.add();
+      place->chain->packets.add(count);
+      place->chain->cycles.add(after - before);
+    } else {
+      node.calls.add();
+      node.packets.add(count);
+      node.cycles.add(after - before);
+    }
     before = after;
   }
 }
@@ -119,6 +159,21 @@ void GraphRuntime::drop(NodeRuntime& from, Worker& worker, Packet* packet, std::
   worker.buffers().free(packet);
 }
 
+bool GraphRuntime::has_features(const Edge& edge, const FeatureChains& features) const noexcept {
+  return edge.arc != Edge::kNoArc && !features.start[edge.arc].empty();
+}
+
+std::uint16_t GraphRuntime::first_feature(const Edge& edge, const FeatureChains& features,
+                                          const Packet& packet) const noexcept {
+  const bool rx = graph_.arcs()[edge.arc].selector == ArcSelector::RxInterface;
+  return features.first(edge.arc, (rx ? packet.rx_interface : packet.tx_interface).slot());
+}
+
+NodeIndex GraphRuntime::device_of(Worker& worker, const Packet& packet) noexcept {
+  const InterfaceState* out = worker.interface(packet.tx_interface);
+  return out ? out->output_node : NodeIndex{};
+}
+
 NodeIndex GraphRuntime::resolve(const Edge& edge, Worker& worker, Packet& packet) noexcept {
   NodeIndex target = edge.node;
   const FeatureChains& features = worker.features();
@@ -128,18 +183,14 @@ NodeIndex GraphRuntime::resolve(const Edge& edge, Worker& worker, Packet& packet
       const std::uint16_t node = features.nodes[++packet.feature_position];
       return NodeIndex{node == FeatureChains::kEnd ? packet.arc_next : node};
     }
-    case EdgeKind::Device: {
-      const InterfaceState* out = worker.interface(packet.tx_interface);
-      if (!out) return {};
-      target = out->output_node;
+    case EdgeKind::Device:
+      target = device_of(worker, packet);
+      if (!target.valid()) return {};
       break;
-    }
     case EdgeKind::Registered: target = NodeIndex{packet.arc_next}; break;
   }
-  if (edge.arc != Edge::kNoArc) {
-    const bool rx = graph_.arcs()[edge.arc].selector == ArcSelector::RxInterface;
-    const std::uint16_t first = features.first(edge.arc, (rx ? packet.rx_interface : packet.tx_interface).slot());
-    if (first) {
+  if (has_features(edge, features)) {
+    if (const std::uint16_t first = first_feature(edge, features, packet)) {
       packet.arc_next = static_cast<std::uint16_t>(target.value);
       packet.feature_position = first;
       return NodeIndex{features.nodes[first]};
@@ -148,38 +199,58 @@ NodeIndex GraphRuntime::resolve(const Edge& edge, Worker& worker, Packet& packet
   return target;
 }
 
+bool GraphRuntime::resolve(const Edge& edge, Worker& worker, std::span<Packet* const> packets,
+                           NodeIndex* targets) noexcept {
+  if (edge.kind == EdgeKind::Node && !has_features(edge, worker.features())) {
+    targets[0] = edge.node;
+    return true;
+  }
+  std::uint32_t differs = 0;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    targets[i] = resolve(edge, worker, *packets[i]);
+    differs |= targets[i].value ^ targets[0].value;
+  }
+  return differs == 0;
+}
+
+void GraphRuntime::hand_on(Worker& worker, NodeIndex target, Frame*& frame) noexcept {
+  if (target.value < open_.size() && !open_[target.value]) [[likely]] {
+    frame->node = target;
+    queue(frame);
+    frame = nullptr;
+    return;
+  }
+  for (std::size_t i = 0; i < frame->count; ++i) append(worker, target, frame->packets[i]);
+}
+
 void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, Frame*& frame, const std::uint16_t* codes) noexcept {
   const std::uint16_t first = codes[0];
-  const std::size_t n = frame->count;
-  if (from.plain && first < from.edge_count) {
-    std::uint16_t differs = 0;
-    for (std::size_t i = 1; i < n; ++i) differs |= static_cast<std::uint16_t>(codes[i] ^ first);
-    const NodeIndex target = from.edges[first].node;
-    if (differs == 0 && !open_[target.value]) {
-      from.next_packets[first].add(n);
-      frame->node = target;
-      queue(frame);
-      frame = nullptr;
-      return;
-    }
+  const std::span<Packet* const> packets(frame->packets.data(), frame->count);
+  std::uint16_t differs = 0;
+  for (std::size_t i = 1; i < packets.size(); ++i) differs |= static_cast<std::uint16_t>(codes[i] ^ first);
+  if (differs != 0 || (first >= from.edge_count && first != kVerdictHold)) {
+    dispatch(from, worker, packets, codes);
+    return;
   }
-  dispatch(from, worker, std::span<Packet* const>(frame->packets.data(), n), codes, frame->traced);
+  if (first == kVerdictHold) return;
+  from.next_packets[first].add(packets.size());
+  std::array<NodeIndex, kVectorMax> targets;
+  if (resolve(from.edges[first], worker, packets, targets.data())) {
+    hand_on(worker, targets[0], frame);
+  } else {
+    for (std::size_t i = 0; i < packets.size(); ++i) append(worker, targets[i], packets[i]);
+  }
 }
 
 void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, std::span<Packet* const> packets,
-                            const std::uint16_t* codes, bool traced) noexcept {
+                            const std::uint16_t* codes) noexcept {
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const std::uint16_t code = codes[i];
     Packet* packet = packets[i];
     if (code < from.edge_count) [[likely]] {
       from.next_packets[code].add();
       const Edge& edge = from.edges[code];
-      const NodeIndex target = from.plain ? edge.node : resolve(edge, worker, *packet);
-      if (target.value < open_.size()) [[likely]] {
-        append(worker, target, packet, traced);
-      } else {
-        lose(worker, packet);
-      }
+      append(worker, from.plain ? edge.node : resolve(edge, worker, *packet), packet);
     } else if (code & kVerdictDropBit) {
       drop(from, worker, packet, code & 0x7fff);
     }

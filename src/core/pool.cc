@@ -18,7 +18,7 @@ extern "C" {
 namespace sluice {
 namespace {
 
-constexpr std::uint32_t kAlive = 0xa11fe000;
+[[maybe_unused]] constexpr std::uint32_t kAlive = 0xa11fe000;  // in debug builds
 constexpr std::uint32_t kFree = 0xf4ee0000;
 constexpr std::uint32_t kEmpty = 0xffffffff;
 // Where DPDK keeps an mbuf's reference count.
@@ -203,8 +203,8 @@ void BufferCache::spill() noexcept {
 void BufferCache::take(Packet* packet) noexcept {
 #ifdef SLUICE_DEBUG
   if (packet->pool_state != kFree) die("allocated while in use", packet);
-#endif
   packet->pool_state = kAlive;
+#endif
   packet->reset();
 }
 
@@ -225,10 +225,26 @@ void BufferCache::free_segment(Packet* packet) noexcept {
   }
 #ifdef SLUICE_DEBUG
   if (packet->pool_state != kAlive) die(packet->pool_state == kFree ? "freed twice" : "was overwritten", packet);
-#endif
   packet->pool_state = kFree;
+#endif
   if (count_ == kCapacity) spill();
   stack_[count_++] = packet;
+}
+
+void BufferCache::free(std::span<Packet* const> packets) noexcept {
+#ifdef SLUICE_DEBUG
+  for (Packet* packet : packets) free(packet);
+#else
+  for (Packet* packet : packets) {
+    if (packet->next_segment || packet->has(kShared)) [[unlikely]] {
+      free(packet);
+      continue;
+    }
+    if (count_ == kCapacity) [[unlikely]]
+      spill();
+    stack_[count_++] = packet;
+  }
+#endif
 }
 
 void share_segment(Packet& segment) noexcept {

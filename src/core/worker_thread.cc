@@ -23,6 +23,7 @@ WorkerThread::WorkerThread(Rcu& rcu, Worker& worker, std::optional<int> cpu)
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       spin_ticks_(ns_to_tsc(kSpinNs)),
       tick_ticks_(ns_to_tsc(kTickNs)),
+      look_ticks_(ns_to_tsc(kLookNs)),
       is_active_(kMaxQueues) {
   active_.reserve(kMaxQueues);
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kWakeSlot}};
@@ -143,7 +144,11 @@ bool WorkerThread::pass() {
       spin_ |= set.queues[i].mode == RxMode::Adaptive;
     }
   }
-  collect_events(0);
+  // A system call costs as much as some tens of packets: not in every pass while there are queues that have some.
+  if (active_.empty() || worker_.now() - last_look_ > look_ticks_) {
+    last_look_ = worker_.now();
+    collect_events(0);
+  }
   bool busy = poll_queues(set);
   busy |= worker_.take_hand_offs();
   const bool asked = worker_.release_requested.load(std::memory_order_relaxed) &&

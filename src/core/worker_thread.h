@@ -30,6 +30,7 @@ class SLUICE_API WorkerThread {
  public:
   static constexpr std::uint64_t kSpinNs = 20'000;
   static constexpr std::uint64_t kTickNs = 50'000'000;
+  static constexpr std::uint64_t kLookNs = 10'000;  ///< between looks at epoll while some queues are busy
 
   WorkerThread(Rcu& rcu, Worker& worker, std::optional<int> cpu);
   ~WorkerThread();
@@ -71,7 +72,7 @@ class SLUICE_API WorkerThread {
   int epoll_ = -1;
   bool polling_ = false;
   bool spin_ = false;
-  std::uint64_t last_work_ = 0, last_tick_ = 0, spin_ticks_, tick_ticks_;
+  std::uint64_t last_work_ = 0, last_tick_ = 0, last_look_ = 0, spin_ticks_, tick_ticks_, look_ticks_;
   std::vector<std::uint32_t> active_;
   std::vector<bool> is_active_;
   std::atomic<bool> stop_{false};

@@ -3,10 +3,11 @@
 
 namespace sluice::testing {
 
-DropWorld::DropWorld()
-    : IpPath([](Registry& registry) {
+DropWorld::DropWorld(const std::function<void(Registry&)>& more)
+    : IpPath([&](Registry& registry) {
         registry.driver("memory");
         registry.node<TestTaker>();
+        if (more) more(registry);
       }) {
   output = kOutput;
   a = bound(tun());

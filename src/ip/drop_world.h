@@ -38,7 +38,8 @@ struct DropWorld : IpPath {
   /// Two pods, an uplink with the addresses 192.0.2.2 and 2001:db8::2, the host's tap.
   InterfaceIndex a, b, eth, host;
 
-  DropWorld();
+  /// more registers other nodes.
+  explicit DropWorld(const std::function<void(Registry&)>& more = {});
   /// A packet on its way in; not run yet.
   void give(InterfaceIndex in, Packet* packet);
   /// The interface's queue: what it sends is counted.

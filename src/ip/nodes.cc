@@ -71,6 +71,12 @@ void register_arcs(Registry& registry) {
   arc("interface-output", ArcSelector::TxInterface, "interface-output", {"device", "software-offload"});
 }
 
+/// Forwarding, from a NIC; from Ip4Input and Ip6Input on, from a TUN.
+void register_chains(Registry& registry) {
+  registry.chain<EthernetInput, Ip4Input, Ip4Lookup, Ip4Rewrite, InterfaceOutput>();
+  registry.chain<EthernetInput, Ip6Input, Ip6Lookup, Ip6Rewrite, InterfaceOutput>();
+}
+
 }  // namespace
 
 void register_ip_nodes(Registry& registry, IpState& state) {
@@ -80,6 +86,7 @@ void register_ip_nodes(Registry& registry, IpState& state) {
   register_ip4_nodes(registry, state);
   register_ip6_nodes(registry, state);
   register_arcs(registry);
+  register_chains(registry);
 }
 
 }  // namespace sluice

@@ -98,6 +98,15 @@ struct Ip4Input {
  private:
   // RFC 1071: the sum over a header with its checksum is all ones.
   static bool header_checksum_ok(const Ip4Header& ip, std::size_t bytes) noexcept {
+    if (bytes == sizeof ip) [[likely]] {  // without a loop
+      std::uint64_t first, second;
+      std::uint32_t last;
+      std::memcpy(&first, &ip, sizeof first);
+      std::memcpy(&second, &ip.ttl, sizeof second);
+      std::memcpy(&last, &ip.destination, sizeof last);
+      constexpr std::uint64_t kLow = 0xffffffff;
+      return checksum_fold((first & kLow) + (first >> 32) + (second & kLow) + (second >> 32) + last) == 0xffff;
+    }
     return checksum_fold(checksum_add(0, &ip, bytes)) == 0xffff;
   }
   static constexpr std::uint32_t kMulticast = 0xe0000000, kReserved = 0xf0000000, kBroadcastAddress = 0xffffffff;
