@@ -67,7 +67,8 @@ void Daemon::offer_services() {
   neighbor_service_ = std::make_unique<ip::NeighborService>(ip_->state(), ip_->neighbors(), ip_->addresses(),
                                                             ip_->local(), context_->interfaces());
   neighbor_service_->offer(api_);
-  runtime_service_ = std::make_unique<runtime::RuntimeService>(*dataplane_);
+  runtime_service_ =
+      std::make_unique<runtime::RuntimeService>(*dataplane_, context_->interfaces(), context_->features());
   runtime_service_->offer(api_);
   trace_service_ = std::make_unique<trace::TraceService>(*dataplane_, context_->interfaces(), context_->routes());
   trace_service_->offer(api_);

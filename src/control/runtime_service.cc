@@ -15,8 +15,6 @@ void subtract(std::vector<std::uint64_t>& values, const std::vector<std::uint64_
   for (std::size_t i = 0; i < std::min(values.size(), base.size()); ++i) values[i] -= base[i];
 }
 
-double ratio(std::uint64_t a, std::uint64_t b) { return b ? static_cast<double>(a) / static_cast<double>(b) : 0.0; }
-
 std::uint64_t sum(const std::vector<std::uint64_t>& values) {
   std::uint64_t total = 0;
   for (const std::uint64_t v : values) total += v;
@@ -41,6 +39,8 @@ NodeTotals& NodeTotals::operator-=(const NodeTotals& base) {
 void RuntimeService::offer(Api& api) {
   api.service("sluice.runtime.Runtime")
       .stream("ShowRuntime", this, &RuntimeService::show_runtime)
+      .stream("ShowChains", this, &RuntimeService::show_chains)
+      .stream("ShowInterfaceChains", this, &RuntimeService::show_interface_chains)
       .stream("ShowErrors", this, &RuntimeService::show_errors)
       .unary("ShowNode", this, &RuntimeService::show_node)
       .stream("ShowGraph", this, &RuntimeService::show_graph)
@@ -92,6 +92,7 @@ Stream<NodeLoad> RuntimeService::show_runtime(const RuntimeQuery& query) {
     m.set_cycles_per_packet(ratio(t.cycles, t.separate()));
     m.set_drops(sum(t.drops));
     m.set_cycles(t.cycles);
+    m.set_fused(t.fused);
     co_yield m;
   }
 }
@@ -138,6 +139,7 @@ Status RuntimeService::show_node(const NodeQuery& query, Node& reply) {
   reply.set_calls(t.calls);
   reply.set_packets(t.packets);
   reply.set_cycles_per_packet(ratio(t.cycles, t.separate()));
+  reply.set_fused(t.fused);
   for (std::size_t i = 0; i < node.edges.size(); ++i) {
     auto* edge = reply.add_next();
     edge->set_name(node.edges[i].name);
@@ -215,6 +217,7 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
 
 Status RuntimeService::clear_runtime(const Nothing&, Done&) {
   runtime_base_ = all_totals();
+  chain_base_ = chain_totals();
   for (const auto& thread : dataplane_.workers()) {
     const Worker& w = thread->worker();
     load_base_[w.index()] = {w.busy_cycles.get(), w.idle_cycles.get()};

@@ -9,8 +9,14 @@
 #include "control/runtime.pb.h"
 #include "core/dataplane.h"
 #include "sluice/api.h"
+#include "sluice/interfaces.h"
 
 namespace sluice::runtime {
+
+/// 0 when b is.
+inline double ratio(std::uint64_t a, std::uint64_t b) {
+  return b ? static_cast<double>(a) / static_cast<double>(b) : 0.0;
+}
 
 /// Counters of one node over the workers.
 struct NodeTotals {
@@ -21,13 +27,22 @@ struct NodeTotals {
   NodeTotals& operator-=(const NodeTotals& base);
 };
 
+/// Counters of one chain over the workers.
+struct ChainTotals {
+  std::uint64_t calls = 0, packets = 0, cycles = 0, traced = 0, behind = 0;
+  ChainTotals& operator-=(const ChainTotals& base);
+};
+
 class RuntimeService {
  public:
-  explicit RuntimeService(Dataplane& dataplane) : dataplane_(dataplane) {}
+  RuntimeService(Dataplane& dataplane, const Interfaces& interfaces, const Features& features)
+      : dataplane_(dataplane), interfaces_(interfaces), features_(features) {}
   void offer(Api& api);
 
  private:
   Stream<NodeLoad> show_runtime(const RuntimeQuery& query);
+  Stream<ChainLoad> show_chains(const Nothing&);
+  Stream<InterfaceChain> show_interface_chains(const InterfaceChainQuery& query);
   Stream<Error> show_errors(const ErrorQuery& query);
   Status show_node(const NodeQuery& query, Node& reply);
   Stream<GraphNode> show_graph(const Nothing&);
@@ -38,10 +53,15 @@ class RuntimeService {
 
   NodeTotals totals(NodeIndex node, std::int64_t only_worker = -1) const;
   std::vector<NodeTotals> all_totals() const;
+  std::vector<ChainTotals> chain_totals() const;
+  InterfaceChain interface_chain(const InterfaceEntry& entry, const ChainDescription& chain) const;
 
   Dataplane& dataplane_;
+  const Interfaces& interfaces_;
+  const Features& features_;
   // What `clear` moves; the counters themselves only rise.
   std::vector<NodeTotals> runtime_base_, error_base_;
+  std::vector<ChainTotals> chain_base_;
   std::map<unsigned, std::pair<std::uint64_t, std::uint64_t>> load_base_;
 };
 
