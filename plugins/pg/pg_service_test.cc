@@ -117,12 +117,12 @@ TEST_F(PgServiceTest, SendsIntoAnInterfaceWhichCountsThePackets) {
   EXPECT_EQ(shown("s").sent(), 1000u);
   EXPECT_EQ(shown("s").bytes(), 100'000u);
   EXPECT_EQ(shown("s").target(), "into eth0");
-  EXPECT_EQ(arrived.from_interface, 1000u);
+  EXPECT_TRUE(node.wait_for([&] { return arrived.from_interface == 1000u; }));
   const auto index = node.context().interfaces().find("eth0")->index;
   EXPECT_EQ(node.context().interfaces().counter(index, InterfaceCounter::RxPackets), 1000u);
   EXPECT_EQ(node.error("packet-generator start s"), "");
   ASSERT_TRUE(done("s"));
-  EXPECT_EQ(arrived.from_interface, 2000u);
+  EXPECT_TRUE(node.wait_for([&] { return arrived.from_interface == 2000u; }));
 }
 
 TEST_F(PgServiceTest, StartsAllStreamsOrNone) {
@@ -155,8 +155,8 @@ TEST_F(PgServiceTest, SendsToANodeAndOutOfAnInterface) {
   EXPECT_EQ(error("create packet-generator b out eth0 count 9 rate 100000"), "");
   EXPECT_EQ(node.error("packet-generator start"), "");
   ASSERT_TRUE(done("a") && done("b"));
-  EXPECT_EQ(arrived.from_interface, 7u);
-  EXPECT_EQ(arrived.sent, 9u);
+  EXPECT_TRUE(node.wait_for([&] { return arrived.from_interface == 7u; }));
+  EXPECT_TRUE(node.wait_for([&] { return arrived.sent == 9u; }));
   EXPECT_EQ(shown("a").target(), "ip4-input, from eth0");
   EXPECT_EQ(shown("b").target(), "out of eth0");
 }
@@ -207,7 +207,7 @@ TEST_F(PgServiceTest, RefusesNodesThatRelyOnWhatOthersHaveDone) {
   EXPECT_EQ(error("create packet-generator s node quiet-input interface eth0 count 3"), "");
   EXPECT_EQ(node.error("packet-generator start"), "");
   ASSERT_TRUE(done("s"));
-  EXPECT_EQ(arrived.from_interface, 3u);
+  EXPECT_TRUE(node.wait_for([&] { return arrived.from_interface == 3u; }));
 }
 
 TEST_F(PgServiceTest, RefusesWhatCannotWorkAndMakesNoStream) {
