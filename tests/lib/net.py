@@ -172,7 +172,8 @@ class Iperf:
     def __init__(self, server, address, port=5201):
         assert shutil.which("iperf3"), "iperf3 is not installed; run tools/packages"
         self.address, self.port = address, port
-        self.process = server.popen("iperf3", "-s", "-p", port, "--forceflush")
+        # Nobody reads what it says each second, and it would stand still when a pipe is full, after a quarter of an hour.
+        self.process = server.popen("iperf3", "-s", "-p", port, stdout=subprocess.DEVNULL)
         version = "-6" if ":" in address else "-4"
         wait_until(lambda: f":{port}" in server.run("ss", version, "-tlnH").stdout or
                    f":{port}" in server.run("ss", "-tlnH").stdout, "iperf3's server", seconds=5)
