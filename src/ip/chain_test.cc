@@ -265,9 +265,14 @@ std::size_t digest(const Way& way, const std::map<std::string, std::uint64_t>& c
   return value;
 }
 
+#ifdef SLUICE_DEBUG
+constexpr std::size_t kPackets = 100'000;  // with sanitizers each costs some twenty times as much
+#else
+constexpr std::size_t kPackets = 1'000'000;
+#endif
+
 /// Sends the same packets each time, in so many rounds at most. A thread can be in one world only.
 Result send(bool fused, std::size_t rounds = ~std::size_t{0}) {
-  constexpr std::size_t kPackets = 1'000'000;
   Way way(fused);
   Source source;
   Result result;
@@ -298,10 +303,10 @@ Result send(bool fused, std::size_t rounds = ~std::size_t{0}) {
   return result;
 }
 
-TEST(Chain, TreatsAMillionRandomPacketsAsTheSeparateNodesDo) {
+TEST(Chain, TreatsRandomPacketsAsTheSeparateNodesDo) {
   const Result fused = send(true), separate = send(false);
   EXPECT_EQ(separate.fused, 0u);
-  EXPECT_GT(fused.fused, 250'000u);
+  EXPECT_GT(fused.fused, kPackets / 4);
   const auto differs =
       std::mismatch(fused.digests.begin(), fused.digests.end(), separate.digests.begin(), separate.digests.end());
   if (differs.first == fused.digests.end() && differs.second == separate.digests.end()) return;
