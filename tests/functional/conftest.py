@@ -12,6 +12,7 @@ without a sanitizer's or assertion's output, and with no buffer in use and no in
 namespaces and folders go. A daemon that the test stops itself is checked by its own log: it says what it leaked.
 """
 import os
+import signal
 
 import pytest
 
@@ -19,6 +20,9 @@ from lib.daemon import Daemon
 from lib.net import Network
 from lib.refusal import has_all, state
 from lib.router import Router
+
+# Started in the background, the shell has us ignore interrupts, and what we start would as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
