@@ -15,6 +15,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace sluice {
 
@@ -28,6 +29,20 @@ struct SLUICE_API MacAddress {
   constexpr bool is_zero() const { return *this == MacAddress{}; }
   static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
+  /// The compiler would make a call of memcmp, a fifth of what ethernet-input costs.
+  friend constexpr bool operator==(const MacAddress& a, const MacAddress& b) {
+    if (std::is_constant_evaluated()) return a.bytes == b.bytes;
+    return word<std::uint32_t, 0>(a) == word<std::uint32_t, 0>(b) &&
+           word<std::uint16_t, 4>(a) == word<std::uint16_t, 4>(b);
+  }
+
+ private:
+  template <class T, std::size_t From>
+  static T word(const MacAddress& address) {
+    T value;
+    std::memcpy(&value, &address.bytes[From], sizeof value);
+    return value;
+  }
 };
 
 struct SLUICE_API Ip4Address {
