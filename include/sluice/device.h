@@ -41,7 +41,8 @@ struct DeviceInfo {
   std::uint32_t double_tag_bytes = 0;  ///< how much shorter packets are under two VLAN tags: tags that the MTU pays for
   Offloads offloads;
   std::uint16_t rx_queues = 1, tx_queues = 1;
-  std::string detail;  ///< one line for `show interface`: host name, socket, file
+  std::string detail;                 ///< one line for `show interface`: host name, socket, file
+  std::vector<std::string> features;  ///< that are on from the beginning; the operator may switch them off
 };
 
 /// An interface of the kernel's.

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "interface/feature_manager.h"
 
-#include "interface/gro.h"
-#include "sluice/tun.h"
-
 namespace sluice {
-namespace {
-
-// A stack is given super-packets; what leaves the node keeps its sizes unless the operator wants it otherwise.
-bool begins_with_gro(const InterfaceEntry& entry) {
-  return dynamic_cast<const TunDevice*>(entry.device) && entry.device->info().offloads.tx_checksum;
-}
-
-}  // namespace
-
 FeatureManager::FeatureManager(Dataplane& dataplane, Interfaces& interfaces)
     : dataplane_(dataplane), interfaces_(interfaces) {
   interfaces_.listen([this](Interfaces::Event event, const InterfaceEntry& entry, const InterfaceAddress*) {
     if (event == Interfaces::Event::Deleted && enabled_.erase(entry.index)) publish();
-    if (event == Interfaces::Event::Created && begins_with_gro(entry)) (void)enable(entry.index, Gro::kInfo.name);
+    if (event != Interfaces::Event::Created || !entry.device) return;
+    for (const auto& feature : entry.device->info().features) (void)enable(entry.index, feature);
   });
 }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "interface/gro.h"
 #include "interface/host/tun_queue.h"
 #include "sluice/registry.h"
 #include "sluice/tun.h"
@@ -168,6 +169,8 @@ class Tun final : public TunDevice {
     info_.rx_queues = info_.tx_queues = options.queues;
     info_.detail = where(options);
     info_.offloads = ask_offloads(fd());
+    // A stack is given super-packets, if it takes them; what leaves the node for others keeps its sizes.
+    if (info_.offloads.tx_checksum) info_.features.emplace_back(Gro::kInfo.name);
   }
   ~Tun() override {
     state_->devices.erase(id_);
