@@ -9,9 +9,8 @@
 #include <fstream>
 #include <thread>
 
-#include "control/daemon.h"
+#include "control/exports_fixture.h"
 #include "sluice/counters_reader.h"
-#include "sluice/testing/temp_folder.h"
 #include "sluice/testing/wait_for.h"
 
 namespace sluice::counters {
@@ -35,20 +34,7 @@ void equal_samples(const Sources&, const Emit& emit) {
 const std::vector<Family> kEqual = {{"first_total", "A.", metrics::Type::Counter, {"name"}, equal_samples},
                                     {"second_seconds", "B.", metrics::Type::Gauge, {"name"}, equal_samples, 1e-9}};
 
-struct SegmentTest : ::testing::Test {
-  SegmentTest() {
-    auto made = Daemon::create({.dataplane = {.workers = 1, .cpus = {}, .pool = {.buffers = 1024, .hugepages = false}},
-                                .plugin_folder = folder.path(),
-                                .plugins = {},
-                                .extra_plugins = {},
-                                .unprivileged = true,
-                                .run_folder = {}});
-    EXPECT_TRUE(made.ok()) << text(made.status());
-    daemon = std::move(*made);
-  }
-  Sources sources() {
-    return {daemon->dataplane(), daemon->context().interfaces(), daemon->ip().routes(), daemon->ip().neighbors(), http};
-  }
+struct SegmentTest : testing::ExportsTest {
   void write(std::size_t count, std::uint64_t each, std::span<const Family> families = kEqual) {
     samples = count;
     value = each;
@@ -80,10 +66,7 @@ struct SegmentTest : ::testing::Test {
     return read_bytes(content);
   }
 
-  testing::TempFolder folder;
   const std::string path = folder.file("counters");
-  metrics::HttpCounters http;
-  std::unique_ptr<Daemon> daemon;
   std::unique_ptr<Segment> segment = std::make_unique<Segment>(path, "");
   CountersReader reader{path};
   CountersSnapshot snapshot;

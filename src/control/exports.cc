@@ -10,10 +10,11 @@ constexpr std::chrono::milliseconds kPeriod{250};
 
 }  // namespace
 
-Exports::Exports(Daemon& daemon)
-    : daemon_(daemon),
-      sources_{daemon.dataplane(), daemon.context().interfaces(), daemon.ip().routes(), daemon.ip().neighbors(),
-               http_} {}
+metrics::Sources export_sources(Daemon& daemon, const metrics::HttpCounters& http) {
+  return {daemon.dataplane(), daemon.context().interfaces(), daemon.ip().routes(), daemon.ip().neighbors(), http};
+}
+
+Exports::Exports(Daemon& daemon) : daemon_(daemon), sources_(export_sources(daemon, http_)) {}
 
 Status Exports::open(const Configuration& configuration) {
   if (const auto path = configuration.counters_path(); !path.empty()) {

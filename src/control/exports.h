@@ -11,6 +11,9 @@
 
 namespace sluice {
 
+/// What the exports read; the daemon and the counters outlive it.
+SLUICE_API metrics::Sources export_sources(Daemon& daemon, const metrics::HttpCounters& http);
+
 class SLUICE_API Exports {
  public:
   /// The daemon outlives it.

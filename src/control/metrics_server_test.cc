@@ -9,8 +9,7 @@
 
 #include <cstring>
 
-#include "control/daemon.h"
-#include "sluice/testing/temp_folder.h"
+#include "control/exports_fixture.h"
 #include "sluice/testing/wait_for.h"
 
 namespace sluice::metrics {
@@ -46,23 +45,12 @@ class Client {
   int fd_;
 };
 
-struct MetricsServerTest : ::testing::Test {
+struct MetricsServerTest : testing::ExportsTest {
   void start(HttpLimits limits = {}) {
-    auto made = Daemon::create({.dataplane = {.workers = 1, .cpus = {}, .pool = {.buffers = 1024, .hugepages = false}},
-                                .plugin_folder = folder.path(),
-                                .plugins = {},
-                                .extra_plugins = {},
-                                .unprivileged = true,
-                                .run_folder = {}});
-    ASSERT_TRUE(made.ok()) << text(made.status());
-    daemon = std::move(*made);
-    const Sources sources{daemon->dataplane(), daemon->context().interfaces(), daemon->ip().routes(),
-                          daemon->ip().neighbors(), http};
-    server = std::make_unique<MetricsServer>(daemon->loop(), sources, http, limits);
+    server = std::make_unique<MetricsServer>(daemon->loop(), sources(), http, limits);
     const Status listening = server->listen(*control::ListenAddress::parse(path), "");
     ASSERT_TRUE(listening.ok()) << text(listening);
   }
-  ~MetricsServerTest() override { server.reset(); }
   /// Runs the loop until done() is true.
   void run_until(const std::function<bool()>& done) {
     wait_for([&] {
@@ -83,10 +71,7 @@ struct MetricsServerTest : ::testing::Test {
   }
 
   static constexpr std::string_view kGet = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
-  testing::TempFolder folder;
   const std::string path = folder.file("metrics.sock");
-  HttpCounters http;
-  std::unique_ptr<Daemon> daemon;
   std::unique_ptr<MetricsServer> server;
 };
 

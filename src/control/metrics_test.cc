@@ -7,24 +7,15 @@
 #include <regex>
 #include <set>
 
-#include "control/daemon.h"
+#include "control/exports_fixture.h"
 #include "sluice/testing/memory_interfaces.h"
-#include "sluice/testing/temp_folder.h"
 
 namespace sluice::metrics {
 namespace {
 
-struct MetricsTest : ::testing::Test {
-  MetricsTest() {
-    auto made = Daemon::create({.dataplane = {.workers = 2, .cpus = {}, .pool = {.buffers = 1024, .hugepages = false}},
-                                .plugin_folder = folder.path(),
-                                .plugins = {},
-                                .extra_plugins = {},
-                                .unprivileged = true,
-                                .run_folder = {}});
-    EXPECT_TRUE(made.ok()) << text(made.status());
-    daemon = std::move(*made);
-  }
+struct MetricsTest : testing::ExportsTest {
+  MetricsTest() : ExportsTest(2) {}
+  // Of interfaces that the test makes up.
   Sources sources() { return {daemon->dataplane(), interfaces, daemon->ip().routes(), daemon->ip().neighbors(), http}; }
   std::string text_of(const Family& family) {
     std::string text;
@@ -39,10 +30,7 @@ struct MetricsTest : ::testing::Test {
     return families()[0];
   }
 
-  testing::TempFolder folder;
-  std::unique_ptr<Daemon> daemon;
   testing::MemoryInterfaces interfaces;
-  HttpCounters http;
 };
 
 TEST_F(MetricsTest, EachIsNamedAsPrometheusWantsIt) {
