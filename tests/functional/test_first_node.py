@@ -5,8 +5,9 @@ import re
 import pytest
 from scapy.layers.l2 import Ether
 
-from lib.daemon import BUILD, ROOT, program
+from lib.daemon import ROOT, program
 from lib.net import run
+from lib.out_of_tree import OutOfTree
 from lib.packets import Port
 
 PAGE = (ROOT / "docs/first-node.md").read_text()
@@ -67,34 +68,25 @@ def test_a_daemon_may_stop_while_the_feature_is_on(daemon, wire):
 
 
 def test_the_plugin_built_out_of_the_tree_does_the_same(daemon, wire, tmp_path):
-    prefix, mine = tmp_path / "prefix", tmp_path / "my-nodes"
-    run("cmake", "--install", BUILD, "--prefix", prefix, timeout=120)
-    for path, text in BLOCKS:
-        file = mine / path.removeprefix(OUTSIDE).removeprefix("plugins/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    run("cmake", "-S", mine, "-B", mine / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", timeout=120)
-    run("cmake", "--build", mine / "build", timeout=300)
-    tests = run("ctest", "--test-dir", mine / "build", "--no-tests=error", "--output-on-failure")
-    assert "100% tests passed" in tests.stdout
-    plugin = next((mine / "build").rglob("macswap.so"))
+    mine = OutOfTree(tmp_path, {path.removeprefix(OUTSIDE).removeprefix("plugins/"): text for path, text in BLOCKS})
+    plugin = mine.plugin("macswap")
     sluice = daemon(startup=UPLINK, configuration={"plugins": {"load": ["af_packet"]}},
                     arguments=["--plugin", plugin])
     returns_frames(sluice, wire)
     sluice.stop()
     # The same plugin, compiled with headers that the daemon does not have.
-    header = prefix / "include/sluice/abi_hash.h"
+    header = mine.prefix / "include/sluice/abi_hash.h"
     ours = re.search(r'"([0-9a-f]{12})"', header.read_text()).group(1)
     header.write_text(header.read_text().replace(ours, "0123456789ab"))
-    run("cmake", "--build", mine / "build", timeout=300)
+    mine.build()
     refused = run(program("sluiced"), "--graph", "--plugin", plugin, check=False)
     assert refused.returncode == 1
     assert "0123456789ab" in refused.stderr and ours in refused.stderr and "build it again" in refused.stderr
     header.write_text(header.read_text().replace("0123456789ab", ours))
     # And compiled for CPUs that this daemon was not compiled for.
-    leaf = mine / "macswap/CMakeLists.txt"
+    leaf = mine.source / "macswap/CMakeLists.txt"
     leaf.write_text(leaf.read_text() + "target_compile_options(macswap_objects PRIVATE -mavx512f)\n")
-    run("cmake", "--build", mine / "build", "--target", "macswap", timeout=300)
+    mine.build("--target", "macswap")
     refused = run(program("sluiced"), "--graph", "--plugin", plugin, check=False)
     assert refused.returncode == 1
     assert "macswap was compiled for CPUs of level x86-64-v4, this process for x86-64-v3" in refused.stderr

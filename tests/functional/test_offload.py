@@ -71,6 +71,11 @@ def packets(sluice):
     return sluice.interface("pod/a")["rx_packets"], sluice.interface("pod/b")["tx_packets"]
 
 
+def since(before, sluice):
+    """What packets() has grown by."""
+    return (now - then for now, then in zip(packets(sluice), before))
+
+
 @pytest.mark.parametrize("source, destination", [(A4, B4), (A6, B6)])
 def test_tcp_without_tso_is_merged_and_arrives_as_it_was_sent(pods, source, destination):
     sluice, a, b = pods
@@ -78,7 +83,7 @@ def test_tcp_without_tso_is_merged_and_arrives_as_it_was_sent(pods, source, dest
         pod.run("ethtool", "-K", "eth0", "tso", "off")
     before = packets(sluice)
     transfer(a, b, source, destination)
-    read, written = (now - then for now, then in zip(packets(sluice), before))
+    read, written = since(before, sluice)
     assert read > SIZE / 1500, "the pod sent packets of its MTU"
     assert written < read, f"{read} packets came, {written} left: none was merged"
     assert not any(bad_checksums(b).values()), bad_checksums(b)
@@ -93,7 +98,7 @@ def test_gro_is_shown_and_switched_off_for_an_interface(pods):
     a.run("ethtool", "-K", "eth0", "tso", "off")
     before = packets(sluice)
     transfer(a, b, A4, B4)
-    read, written = (now - then for now, then in zip(packets(sluice), before))
+    read, written = since(before, sluice)
     assert read == written
 
 
@@ -119,7 +124,7 @@ def test_bursts_of_datagrams_keep_their_borders_and_their_order(pods, source, de
                 sent.append(struct.pack("!I", number) + chance.randbytes(chance.choice((100, 100, 100, 100, 40, 300))))
                 sender.send(sent[-1])
             assert receive_all(receiver, len(sent)) == sent
-            read, written = (now - then for now, then in zip(packets(sluice), before))
+            read, written = since(before, sluice)
             return written < read
 
         # Whether several are in one vector is a matter of scheduling.
@@ -141,7 +146,7 @@ def test_a_datagram_super_packet_crosses_the_node_whole(pods, source, destinatio
         before = packets(sluice)
         sender.sendto(content, receiver.getsockname())
         arrived = receive_all(receiver, 41)
-        read, written = (now - then for now, then in zip(packets(sluice), before))
+        read, written = since(before, sluice)
     assert b"".join(arrived) == content
     assert [len(part) for part in arrived] == [1200] * 40 + [77]
     assert read < 10 and written < 10, f"{read} packets came and {written} left, where one would do"

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from lib.daemon import BUILD, ROOT
-from lib.net import run, wait_until
+from lib.daemon import ROOT
+from lib.net import wait_until
+from lib.out_of_tree import OutOfTree
 from lib.refusal import has_all
 
 PAGE = (ROOT / "docs/second-node.md").read_text()
@@ -17,18 +18,7 @@ HERE, LISTED = "192.0.2.1", "192.0.2.66"
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory):
     """The page's plugin, built against an installation."""
-    folder = tmp_path_factory.mktemp("second")
-    prefix, mine = folder / "prefix", folder / "my-nodes"
-    run("cmake", "--install", BUILD, "--prefix", prefix, timeout=120)
-    for path, text in FILES.items():
-        file = mine / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    run("cmake", "-S", mine, "-B", mine / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", timeout=120)
-    run("cmake", "--build", mine / "build", timeout=300)
-    tests = run("ctest", "--test-dir", mine / "build", "--no-tests=error", "--output-on-failure")
-    assert "100% tests passed" in tests.stdout
-    return next((mine / "build").rglob("guard.so"))
+    return OutOfTree(tmp_path_factory.mktemp("second"), FILES).plugin("guard")
 
 
 def test_the_page_has_all_files_and_each_is_short():
