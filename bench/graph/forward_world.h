@@ -2,6 +2,7 @@
 // A graph that forwards between null devices, for the benchmarks: packets enter at ethernet-input and are freed by the
 // null device's transmit.
 #pragma once
+#include <sluice/net/udp.h>
 #include <sluice/testing/packet_bench.h>
 
 #include <vector>
@@ -17,10 +18,17 @@ using testing::Bytes;
 using testing::PacketTimer;
 using testing::TestWorld;
 
-/// An Ethernet frame of 64 bytes has 60 before its check sequence.
-inline constexpr std::size_t kFrameBytes = 60;
+/// An Ethernet frame's check sequence, which no node sees.
+inline constexpr std::size_t kCheckBytes = 4;
 /// Packets that are made before each measured span, whatever the vectors' size.
 inline constexpr std::size_t kSpan = kVectorMax;
+
+/// What is measured.
+struct Load {
+  std::size_t vector = kVectorMax;  ///< packets that come at once
+  std::uint64_t trace_each = 0;     ///< of so many packets one is traced; zero: none
+  std::size_t frame = 64;           ///< bytes of a frame, its check sequence included
+};
 
 struct ForwardWorld {
   static constexpr std::uint32_t kNextHops = 64;
@@ -53,6 +61,11 @@ struct ForwardWorld {
   }
   ~ForwardWorld() { rcu.drain(); }
 
+  /// What the routes take, both families.
+  std::size_t route_bytes() const {
+    return ip.tables.nodes4.bytes() + ip.tables.nodes6.bytes() + fib4.bytes() + fib6.bytes();
+  }
+
   /// Enables features of one arc on an interface, in this order.
   void enable(std::string_view arc, InterfaceIndex interface, const std::vector<std::string_view>& names) {
     world.features.update([&](FeatureChains& chains) {
@@ -65,12 +78,28 @@ struct ForwardWorld {
     world.worker().begin_pass();
   }
 
-  /// Measures packets to these destinations, one after the other, kSpan at a time, in vectors of so many. Of trace_each
-  /// packets one is traced.
+  /// Calls each(packet) with a packet to each destination.
+  template <class Address, class F>
+  void for_each_packet(const std::vector<Address>& destinations, F&& each) {
+    const Bytes frame = frame_to(destinations[0], Load{}.frame - kCheckBytes);
+    std::array<Packet*, kSpan> packets;
+    for (std::size_t at = 0; at < destinations.size(); at += kSpan) {
+      make(packets, frame, destinations, at);
+      for (Packet* packet : packets) {
+        packet->pull(sizeof(EthernetHeader));
+        each(*packet);
+      }
+      world.worker().buffers().free(packets);
+    }
+  }
+
+  /// Measures packets to these destinations, one after the other, kSpan at a time. Besides the whole it says what each
+  /// node and chain takes of it.
   template <class Address>
-  void measure(benchmark::State& state, const std::vector<Address>& destinations, std::size_t vector = kVectorMax,
-               std::uint64_t trace_each = 0) {
-    const Bytes frame = frame_to(destinations[0]);
+  void measure(benchmark::State& state, const std::vector<Address>& destinations, const Load& load = {}) {
+    const std::size_t vector = load.vector;
+    const std::uint64_t trace_each = load.trace_each;
+    const Bytes frame = frame_to(destinations[0], load.frame - kCheckBytes);
     auto request = std::make_shared<TraceRequest>();
     request->buffers.push_back(std::make_unique<TraceBuffer>(1));
     if (trace_each) world.trace.update([&](TraceState& t) { t.requests.push_back(request); });
@@ -96,9 +125,23 @@ struct ForwardWorld {
       }
     }
     if (sent() - before != made) state.SkipWithError("not every packet was sent");
+    report_cycles(state, made);
   }
 
  private:
+  void report_cycles(benchmark::State& state, std::uint64_t packets) {
+    const auto report = [&](const std::string& name, const Counter& cycles) {
+      const double each = static_cast<double>(cycles.get()) / static_cast<double>(packets);
+      if (each >= 0.05) state.counters["cycles/" + name] = each;
+    };
+    const GraphRuntime& graph = world.worker().graph();
+    for (std::uint32_t i = 0; i < world.graph().nodes().size(); ++i) {
+      report(world.graph().node(NodeIndex{i}).description.name, graph.node(NodeIndex{i}).cycles);
+    }
+    for (std::size_t i = 0; i < world.graph().chains().size(); ++i) {
+      report("chain with " + world.graph().chains()[i].nodes[1], graph.chain(i).cycles);
+    }
+  }
   static void trace(std::array<Packet*, kSpan>& packets, std::uint64_t made, std::uint64_t each,
                     TraceRequest& request) {
     for (std::uint64_t i = (each - made % each) % each; i < kSpan; i += each) {
@@ -149,15 +192,19 @@ struct ForwardWorld {
   }
   static void readdress(std::byte* ip, const Ip6Address& to) { reinterpret_cast<Ip6Header*>(ip)->destination = to; }
 
-  static Bytes frame_to(const Ip4Address& to) {
-    return testing::ethernet("02::1", "02::9", kEthertypeIp4,
-                             testing::ip4_packet("198.51.100.1", to.to_string(), kIpProtocolUdp,
-                                                 testing::udp(1000, 2000, testing::payload(kFrameBytes - 42))));
+  static Bytes udp_for(std::size_t frame, std::size_t ip_header) {
+    const std::size_t headers = sizeof(EthernetHeader) + ip_header + sizeof(UdpHeader);
+    return testing::udp(1000, 2000, testing::payload(frame > headers ? frame - headers : 0));
   }
-  static Bytes frame_to(const Ip6Address& to) {
+  static Bytes frame_to(const Ip4Address& to, std::size_t bytes) {
+    return testing::ethernet(
+        "02::1", "02::9", kEthertypeIp4,
+        testing::ip4_packet("198.51.100.1", to.to_string(), kIpProtocolUdp, udp_for(bytes, sizeof(Ip4Header))));
+  }
+  static Bytes frame_to(const Ip6Address& to, std::size_t bytes) {
     return testing::ethernet(
         "02::1", "02::9", kEthertypeIp6,
-        testing::ip6_packet("2001:db8::1", to.to_string(), kIpProtocolUdp, testing::udp(1000, 2000, {})));
+        testing::ip6_packet("2001:db8::1", to.to_string(), kIpProtocolUdp, udp_for(bytes, sizeof(Ip6Header))));
   }
   std::uint64_t sent() { return world.worker().counters(out)[InterfaceCounter::TxPackets].get(); }
 };

@@ -44,3 +44,19 @@ def describe():
         "isa": _first(r"^SLUICE_ISA:\w+=(.*)", built, "x86-64-v3"),
         "revision": _said("git", "describe", "--always", "--dirty"),
     }
+
+
+# What must be equal for two figures to be comparable; the rest of a description is to be read.
+DECISIVE = ("cpu", "cpus", "tsc_mhz", "avx512", "virtual", "compiler", "isa")
+
+
+def differences(there, here):
+    """Lines that say in what two machines differ, as far as that makes their figures incomparable."""
+    def equal(key):
+        a, b = there.get(key), here.get(key)
+        if key == "tsc_mhz" and a and b:
+            return abs(a - b) <= 0.01 * b  # it is calibrated anew at each start
+        return a == b
+
+    return [f"{key}: {there.get(key, 'unknown')} there, {here.get(key, 'unknown')} here"
+            for key in DECISIVE if not equal(key)]

@@ -13,7 +13,6 @@ user mode, looking for packets while there were none included, for each packet r
 its timer tick, so short runs give rough figures.
 """
 import argparse
-import json
 import os
 import pathlib
 import signal
@@ -25,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench/report")]
 
+import figures  # noqa: E402
 import machine  # noqa: E402
 from lib.daemon import BUILD, Daemon, program  # noqa: E402
 from lib.net import Iperf, Network, end  # noqa: E402
@@ -39,6 +39,8 @@ KINDS = {
     "tcp-outside": (OUTSIDE, (), True),
     "tcp-from-outside": (OUTSIDE, ("-R",), True),
     "udp-outside": (OUTSIDE, UDP, True),
+    "udp-512": (B, ("-u", "-b", "0", "-l", "512"), True),
+    "udp-64": (B, ("-u", "-b", "0", "-l", "64"), True),
 }
 
 
@@ -209,6 +211,14 @@ def summary(results, reports):
     return made
 
 
+def figures_of(made):
+    """For comparisons with a baseline."""
+    return {f"pods/{kind}": {"Mbit_per_second": row["mbit"]["sluice"],
+                             **{name: row[name] for name in ("of_relay", "of_kernel") if name in row},
+                             "user_cycles_a_data_packet": row["worker"]["sluice"]["user_cycles_a_data_packet"]}
+            for kind, row in made.items() if "sluice" in row["mbit"]}
+
+
 def show(made):
     print(f"{'Mbit/s, medians':18} {'sluice':>8} {'relay':>8} {'kernel':>8} {'beside':>8}  sluice's of them (%)    "
           "user cycles a data packet, its bytes")
@@ -256,9 +266,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(130))
     description = machine.describe()
     made = summary(*measure(arguments))
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps({"machine": description, "seconds": arguments.seconds, "pods": made},
-                                           indent=1) + "\n")
+    figures.write(arguments.output, description, figures_of(made), seconds=arguments.seconds, pods=made)
     show(made)
     print(f"written to {arguments.output}")
 
