@@ -41,7 +41,7 @@ def describe():
         "kernel": platform.release(),
         "load": os.getloadavg()[0],
         "compiler": _first(r"^CMAKE_CXX_COMPILER:\w+=(.*)", built),
-        "isa": _first(r"^SLUICE_ISA:\w+=(.*)", built, "x86-64-v3"),
+        "isa": _first(r"^SLUICE_LEVEL:\w+=(.*)", built, "x86-64-v3"),
         "revision": _said("git", "describe", "--always", "--dirty"),
     }
 

@@ -29,7 +29,9 @@ struct PluginDescriptor {
 #endif
 
 /// SLUICE_PLUGIN(vxlan, "VXLAN tunnels") { registry.node<VxlanDecap>(…); … }
+/// The string tells sluiced's launcher the file's CPU level before anything is loaded.
 #define SLUICE_PLUGIN(NAME, SUMMARY)                                                                      \
+  [[gnu::used]] static const char sluice_plugin_isa_##NAME[] = "sluice-isa=" SLUICE_ISA_NAME;             \
   static void sluice_plugin_init_##NAME(sluice::Registry& registry);                                      \
   extern "C" SLUICE_API const sluice::PluginDescriptor sluice_plugin_##NAME;                              \
   const sluice::PluginDescriptor sluice_plugin_##NAME{                                                    \

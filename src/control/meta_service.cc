@@ -4,6 +4,7 @@
 #include <fmt/chrono.h>
 #include <unistd.h>
 
+#include "control/cpu.h"
 #include "control/description.h"
 #include "sluice/log.h"
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "control/cpu.h"
+
 namespace sluice {
 namespace {
 
@@ -24,17 +26,6 @@ fs::path default_plugin_folder() {
   // Installed: lib/libsluice.so and lib/sluice/LEVEL/NAME.so. In a build tree they lie side by side.
   const fs::path installed = library.parent_path() / "sluice" / std::string(isa());
   return fs::exists(installed) ? installed : library.parent_path();
-}
-
-unsigned cpu_level() {
-  const bool v2 =
-      __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-  const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-  return 1u + v2 + v3 + v4;
 }
 
 Status fits(const PluginDescriptor& plugin, unsigned process, unsigned cpu) {
@@ -75,10 +66,11 @@ StatusOr<LoadedPlugin> load_plugin(const fs::path& path) {
   return LoadedPlugin{descriptor->name, descriptor->summary, path.string(), descriptor->isa, descriptor};
 }
 
-StatusOr<std::vector<LoadedPlugin>> load_plugins(const fs::path& folder, const std::vector<std::string>& only) {
+StatusOr<std::vector<LoadedPlugin>> load_plugins(const fs::path& given, const std::vector<std::string>& only) {
   std::vector<fs::path> found;
   std::vector<std::string> names;
   std::error_code error;
+  const fs::path folder = fs::is_directory(given / isa()) ? given / isa() : given;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const fs::path& path = entry.path();
     if (path.extension() != ".so" || path.filename().string().starts_with("lib")) continue;

@@ -15,16 +15,14 @@ struct LoadedPlugin {
   const PluginDescriptor* descriptor;
 };
 
-/// The highest level of x86-64 whose instructions this CPU has.
-SLUICE_API unsigned cpu_level();
 /// Whether a process compiled for level `process`, on a CPU of level `cpu`, may run a plugin. Errors: its ABI, headers
 /// or build level is another, or its code needs more; both are named, and the mend.
 SLUICE_API Status fits(const PluginDescriptor& plugin, unsigned process, unsigned cpu);
 /// Opens one shared object. Errors: it is no plugin; it was built for another ABI or for a CPU level that this process
 /// does not run at (both versions are named, and the mend).
 StatusOr<LoadedPlugin> load_plugin(const std::filesystem::path& path);
-/// Opens every NAME.so in a folder, or only those named; in the order of their names. Errors: a name that is not there,
-/// with those that are.
+/// Opens every NAME.so in a folder (in its folder LEVEL, if it has one), or only those named; in the order of their
+/// names. Errors: a name that is not there, with those that are.
 StatusOr<std::vector<LoadedPlugin>> load_plugins(const std::filesystem::path& folder,
                                                  const std::vector<std::string>& only);
 /// Where plugins lie: SLUICE_PLUGIN_PATH, else beside libsluice.so.

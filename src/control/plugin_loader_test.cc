@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control/cpu.h"
+
 namespace sluice {
 namespace {
 

@@ -135,6 +135,7 @@ Status RuntimeService::show_node(const NodeQuery& query, Node& reply) {
   reply.set_summary(d.summary);
   reply.set_plugin(d.plugin);
   reply.set_form(d.form);
+  reply.set_isa(SLUICE_ISA_NAME);  // whoever has another level is not loaded
   if (node.feature_arc) reply.set_arc(graph.arcs()[*node.feature_arc].name);
   reply.set_calls(t.calls);
   reply.set_packets(t.packets);

@@ -35,6 +35,7 @@ struct Arguments {
   std::string check;
   std::string plugin_path;
   std::vector<std::string> plugins;
+  std::string isa;
   bool graph = false;
   bool metrics = false;
   bool unprivileged = false;
@@ -224,10 +225,19 @@ int main(int argc, char** argv) {
   app.add_flag("--metrics", arguments.metrics, "print the list of all metrics, and end");
   app.add_option("--plugin-path", arguments.plugin_path, "folder with plugins and drivers");
   app.add_option("--plugin", arguments.plugins, "load this plugin (a file) too; may be given several times");
+  app.add_option(
+      "--isa", arguments.isa,
+      "CPU level: x86-64-v2, x86-64-v3 or x86-64-v4; the highest that is installed, that the CPU has and that "
+      "every plugin offers if not given");
   app.add_flag("--unprivileged", arguments.unprivileged, "without root: pcap, null and packet generator only");
   app.add_flag("--manual", arguments.manual, "print the page of the manual")->group("");
   app.footer("Example: sluiced --config /etc/sluice/sluiced.yaml");
   CLI11_PARSE(app, argc, argv);
+  // An installed sluiced has chosen already, and this is what it has chosen.
+  if (!arguments.isa.empty() && arguments.isa != SLUICE_ISA_NAME) {
+    return fail(refused("--isa {}: this sluiced is of {}, and only an installed one has others beside it",
+                        arguments.isa, SLUICE_ISA_NAME));
+  }
   if (arguments.manual) return std::fputs(manual(app).c_str(), stdout) < 0;
   if (!arguments.check.empty()) return check(arguments);
   if (arguments.graph) return print_graph(arguments);

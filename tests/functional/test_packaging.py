@@ -47,8 +47,8 @@ def debs(tmp_path_factory):
 
 def test_install_lays_everything_below_the_prefix(prefix):
     modules = prefix / "lib/sluice" / cached("SLUICE_ISA")
-    for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", prefix / "bin/sluice-counters", modules / "libsluice.so", modules / "macswap.so",
-                 modules / "tun.so", prefix / "include/sluice/packet.h", prefix / "include/sluice/options.pb.h",
+    for path in (prefix / "bin/sluiced", prefix / "bin/sluicectl", prefix / "bin/sluice-counters",
+                 modules / "sluiced", modules / "libsluice.so", modules / "macswap.so", modules / "tun.so", prefix / "include/sluice/packet.h", prefix / "include/sluice/options.pb.h",
                  prefix / "lib/cmake/sluice/sluiceConfig.cmake", prefix / "etc/sluice/sluiced.yaml",
                  prefix / "lib/systemd/system/sluice.service", prefix / "share/man/man1/sluicectl.1",
                  prefix / "share/man/man8/sluiced.8", prefix / "share/bash-completion/completions/sluicectl"):
@@ -59,8 +59,9 @@ def test_the_installed_programs_find_their_library_and_plugins(prefix):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE")}
     for program in ("sluiced", "sluicectl"):
         assert "usage" in run(prefix / "bin" / program, "--help", env=environment).stdout.lower()
-    library = run("ldd", prefix / "bin/sluiced", env=environment).stdout
+    library = run("ldd", prefix / "lib/sluice" / cached("SLUICE_ISA") / "sluiced", env=environment).stdout
     assert f"{prefix}/" in library and "not found" not in library
+    assert "libsluice" not in run("ldd", prefix / "bin/sluiced").stdout, "the launcher is of no CPU level"
 
 
 def test_the_installed_configuration_is_accepted(prefix):
@@ -133,8 +134,8 @@ def contents(deb):
 
 def test_the_deb_has_programs_plugins_unit_and_configuration(debs):
     files, level = contents(debs["sluice"]), cached("SLUICE_ISA")
-    assert {"/usr/bin/sluiced", "/usr/bin/sluicectl", "/usr/bin/sluice-counters", f"/usr/lib/sluice/{level}/libsluice.so",
-            f"/usr/lib/sluice/{level}/macswap.so", "/usr/lib/systemd/system/sluice.service",
+    assert {"/usr/bin/sluiced", "/usr/bin/sluicectl", "/usr/bin/sluice-counters", f"/usr/lib/sluice/{level}/sluiced",
+            f"/usr/lib/sluice/{level}/libsluice.so", f"/usr/lib/sluice/{level}/macswap.so", "/usr/lib/systemd/system/sluice.service",
             "/etc/sluice/sluiced.yaml"} <= files
     assert not [path for path in files if path.startswith("/usr/include") or "/tmp" in path]
 

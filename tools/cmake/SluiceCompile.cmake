@@ -17,7 +17,9 @@ if(SLUICE_ISA STREQUAL "native")
   target_compile_options(sluice_compile INTERFACE -march=native)
 else()
   target_compile_options(sluice_compile INTERFACE -march=${SLUICE_ISA})
-
+endif()
+if(SLUICE_ISA STREQUAL "x86-64-v4")
+  target_compile_options(sluice_compile INTERFACE -mprefer-vector-width=256)  # some CPUs clock down for 512 bits
 endif()
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_compile INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer

@@ -2,15 +2,17 @@
 # Where things go: cmake --install, find_package(sluice) for plugins out of the tree, and the two .deb packages.
 include(CMakePackageConfigHelpers)
 
-foreach(program sluiced sluicectl sluice-counters)
+foreach(program sluice_launcher sluicectl sluice-counters)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sluice)
   endif()
 endforeach()
+# The daemon itself lies with what is of its CPU level; the launcher finds the levels.
+install(TARGETS sluiced RUNTIME DESTINATION ${SLUICE_MODULE_DIR} COMPONENT sluice)
 # ninja node: what a running node consists of, without tests and benchmarks.
 get_property(leaves GLOBAL PROPERTY SLUICE_LEAVES)
 add_custom_target(node DEPENDS sluice ${leaves})
-foreach(program sluiced sluicectl sluice-counters)
+foreach(program sluiced sluice_launcher sluicectl sluice-counters)
   if(TARGET ${program})
     add_dependencies(node ${program})
   endif()
@@ -35,14 +37,14 @@ install(FILES plugins/macswap/macswap.h plugins/macswap/macswap_test.cc plugins/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice/macswap COMPONENT dev)
 configure_package_config_file(tools/cmake/sluiceConfig.cmake.in ${CMAKE_BINARY_DIR}/sluiceConfig.cmake
                               INSTALL_DESTINATION ${package_folder}
-                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR SLUICE_MODULE_DIR)
+                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR SLUICE_LEVELS_DIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/sluiceConfig.cmake ${CMAKE_BINARY_DIR}/sluiceConfigVersion.cmake
               tools/cmake/SluiceCompile.cmake tools/cmake/SluiceDependencies.cmake tools/cmake/SluiceHeaders.cmake
               tools/cmake/SluiceLeaf.cmake tools/cmake/SluiceProto.cmake tools/cmake/embed_descriptor.cmake
         DESTINATION ${package_folder} COMPONENT dev)
 
-# cpack --config build/release/CPackConfig.cmake makes sluice and sluice-dev.
+# cpack --config build/release/CPackConfig.cmake makes sluice and sluice-dev, of one CPU level; tools/package of all.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME sluice)
 set(CPACK_PACKAGE_CONTACT "Sluice maintainers <maintainers@sluice.invalid>")

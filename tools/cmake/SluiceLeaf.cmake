@@ -2,7 +2,8 @@
 # sluice_plugin(NAME SOURCES a.cc … [TESTS b_test.cc …] [BENCHES c_bench.cc …] [PROTO NAME.proto] [NEEDS target …])
 # sluice_driver(...) takes the same. Each makes lib/sluice/LEVEL/NAME.so, its unit tests, and the option
 # SLUICE_PLUGIN_NAME or SLUICE_DRIVER_NAME.
-set(SLUICE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/sluice/${SLUICE_ISA})
+set(SLUICE_LEVELS_DIR ${CMAKE_INSTALL_LIBDIR}/sluice)
+set(SLUICE_MODULE_DIR ${SLUICE_LEVELS_DIR}/${SLUICE_ISA})
 
 function(sluice_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;NEEDS" ${ARGN})

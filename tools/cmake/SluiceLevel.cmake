@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# The CPU level of this build, and where it finds its libsluice.
+if(SLUICE_ISA STREQUAL "highest")
+  # The highest level that this machine can run.
+  file(STRINGS /proc/cpuinfo flags REGEX "^flags" LIMIT_COUNT 1)
+  set(level 4)
+  foreach(flag avx512f avx512bw avx512cd avx512dq avx512vl)
+    if(NOT flags MATCHES " ${flag}( |$)")
+      set(level 3)
+    endif()
+  endforeach()
+  foreach(flag avx2 bmi1 bmi2 fma)
+    if(NOT flags MATCHES " ${flag}( |$)")
+      set(level 2)
+    endif()
+  endforeach()
+  set(SLUICE_ISA x86-64-v${level})
+endif()
+message(STATUS "CPU level: ${SLUICE_ISA}")
+set(SLUICE_LEVEL ${SLUICE_ISA} CACHE INTERNAL "what SLUICE_ISA came to")
+set(CMAKE_INSTALL_RPATH $ORIGIN $ORIGIN/../lib/sluice/${SLUICE_ISA})
