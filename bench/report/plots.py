@@ -78,14 +78,16 @@ def plot_sizes(axes, made):
     """Throughput by packet size."""
     rates = by_number(made, r"graph/ip4_forward_size/(\d+)", "Mpps")
     line(axes, [(size, rate * size * 8 / 1000) for size, rate in rates], "Gbit/s in the graph, one worker", BLUE)
-    axes.set_xticks([size for size, _ in rates])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([size for size, _ in rates], [str(size) for size, _ in rates])
+    axes.minorticks_off()
     labels(axes, "bytes of a frame", "Gbit/s")
     beside = axes.twinx()
     line(beside, rates, "million packets a second (right)", ORANGE, "--")
     beside.set_ylim(bottom=0)
     beside.set_ylabel("Mpps")
     lines = axes.get_lines() + beside.get_lines()
-    axes.legend(lines, [drawn.get_label() for drawn in lines], fontsize=8, loc="center right")
+    axes.legend(lines, [drawn.get_label() for drawn in lines], fontsize=8, loc="center left")
 
 
 def stack_of(made):
