@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which prefixes a FIB has, with what they lead to: also those that longer ones hide.
+// Which prefixes a FIB has, with what they lead to: also those that longer ones hide. It lies in parts that grow one by
+// one, so that no single route has to wait until a million others have found another place.
 #pragma once
 #include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "sluice/net/address.h"
@@ -16,12 +18,12 @@ namespace sluice {
 template <class Address>
 class FibPrefixes {
  public:
-  bool contains(const Prefix<Address>& prefix) const { return map_.contains(prefix); }
+  bool contains(const Prefix<Address>& prefix) const { return part(prefix).contains(prefix); }
   void put(const Prefix<Address>& prefix, ForwardingIndex target) {
-    if (map_.insert_or_assign(prefix, target).second) ++count_[prefix.length];
+    if (part(prefix).insert_or_assign(prefix, target).second) ++count_[prefix.length];
   }
   bool erase(const Prefix<Address>& prefix) {
-    if (map_.erase(prefix) == 0) return false;
+    if (part(prefix).erase(prefix) == 0) return false;
     --count_[prefix.length];
     return true;
   }
@@ -32,15 +34,21 @@ class FibPrefixes {
     for (unsigned length = shorter_than; length-- > 0;) {
       if (count_[length] == 0) continue;
       asked[n] = Prefix<Address>::of(address, static_cast<std::uint8_t>(length));
-      map_.prefetch(asked[n++]);  // they miss the caches one and all: together, not one behind the other
+      part(asked[n]).prefetch(asked[n]);  // they miss the caches one and all: together, not one behind the other
+      ++n;
     }
     for (std::size_t i = 0; i < n; ++i) {
-      if (const auto it = map_.find(asked[i]); it != map_.end()) return {it->second, asked[i].length};
+      const Map& map = part(asked[i]);
+      if (const auto it = map.find(asked[i]); it != map.end()) return {it->second, asked[i].length};
     }
     return {ForwardingIndex{0}, 0};
   }
-  std::size_t size() const { return map_.size(); }
-  std::size_t bytes() const { return map_.capacity() * (sizeof(typename Map::value_type) + 1); }
+  std::size_t size() const { return std::accumulate(count_.begin(), count_.end(), std::size_t{0}); }
+  std::size_t bytes() const {
+    std::size_t capacity = 0;
+    for (const Map& map : parts_) capacity += map.capacity();
+    return sizeof parts_ + capacity * (sizeof(typename Map::value_type) + 1);
+  }
 
  private:
   // Every bit counts: the table takes some for its place and some to tell entries apart.
@@ -60,7 +68,12 @@ class FibPrefixes {
   };
   using Map = absl::flat_hash_map<Prefix<Address>, ForwardingIndex, Hash>;
 
-  Map map_;
+  // 64 parts: with a million prefixes each holds 16,384, which move in half a millisecond.
+  static constexpr unsigned kPartBits = 6;
+  const Map& part(const Prefix<Address>& prefix) const { return parts_[Hash{}(prefix) >> (64 - kPartBits)]; }
+  Map& part(const Prefix<Address>& prefix) { return parts_[Hash{}(prefix) >> (64 - kPartBits)]; }
+
+  std::array<Map, 1u << kPartBits> parts_;
   std::array<std::uint32_t, Address::kBits + 1> count_{};  // by length
 };
 

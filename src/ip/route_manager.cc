@@ -187,15 +187,15 @@ StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix,
   const auto slot = table(table_id);
   if (!slot.ok()) return slot.status();
   Table& t = *find_table(table_id);
-  const bool is_new = !t.routes.contains(prefix);
-  Route& route = t.routes[prefix];
+  const auto [at, is_new] = t.routes.try_emplace(prefix);
+  Route& route = at->second;
   std::optional<RouteSpec> before;
   if (const auto it = route.specs.find(source); it != route.specs.end()) before = it->second;
   if (before == spec) return false;
   if (before) untrack(t, prefix, source);
   route.specs[source] = spec;
   track(t, prefix, spec);
-  if (auto status = refresh(t, prefix); !status.ok()) {
+  if (auto status = refresh(t, prefix, route); !status.ok()) {
     untrack(t, prefix, source);
     if (before) {
       route.specs[source] = *before;
@@ -203,8 +203,8 @@ StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix,
     } else {
       route.specs.erase(source);
     }
-    (void)refresh(t, prefix);
-    if (is_new) t.routes.erase(prefix);
+    (void)refresh(t, prefix, route);
+    if (is_new) t.routes.erase(at);
     return status;
   }
   if (is_new) ++t.count[prefix.is_ip6()];
@@ -221,7 +221,7 @@ bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteS
   if (spec == it->second.specs.end()) return false;
   untrack(*t, prefix, source);
   it->second.specs.erase(spec);
-  (void)refresh(*t, prefix);  // what remains was installed before or is nothing
+  (void)refresh(*t, prefix, it->second);  // what remains was installed before or is nothing
   if (it->second.specs.empty()) {
     t->routes.erase(it);
     --t->count[prefix.is_ip6()];

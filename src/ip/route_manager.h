@@ -85,7 +85,8 @@ class RouteManager final : public Routes {
   Resolved resolve(const Table& table, const IpPrefix& prefix, const RouteSpec& spec, unsigned depth) const;
   void resolve_via(const Table& table, const IpPrefix& prefix, const NextHop& hop, unsigned depth, Resolved& out) const;
   bool usable(InterfaceIndex interface) const;
-  Status refresh(Table& table, const IpPrefix& prefix, unsigned depth = 0);
+  Status refresh(Table& table, const IpPrefix& prefix);
+  Status refresh(Table& table, const IpPrefix& prefix, Route& route);
   Status install(Table& table, const IpPrefix& prefix, Route& route, RouteSource source, const Resolved& resolved);
   void uninstall(Table& table, const IpPrefix& prefix, Route& route);
   void let_go(Route& route);

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what is wanted to what the FIB leads to.
 #include <algorithm>
+#include <bit>
 
 #include "ip/route_manager.h"
 
 namespace sluice {
+
+namespace {
+
+/// How many bits two different addresses of a family begin with alike.
+unsigned common_bits(const IpAddress& a, const IpAddress& b) {
+  if (!a.is_ip6()) return static_cast<unsigned>(std::countl_zero(a.ip4().host() ^ b.ip4().host()));
+  const std::uint64_t high = a.ip6().high() ^ b.ip6().high();
+  return static_cast<unsigned>(high ? std::countl_zero(high) : 64 + std::countl_zero(a.ip6().low() ^ b.ip6().low()));
+}
+
+}  // namespace
 
 bool RouteManager::usable(InterfaceIndex interface) const {
   const InterfaceEntry* entry = interfaces_.find(interface);
@@ -14,12 +26,20 @@ bool RouteManager::usable(InterfaceIndex interface) const {
 const std::pair<const IpPrefix, RouteManager::Route>* RouteManager::covering(const Table& table,
                                                                              const IpAddress& address,
                                                                              bool neighbors) const {
-  for (int length = static_cast<int>(address.bits()); length >= 0; --length) {
-    const auto it = table.routes.find(IpPrefix::of(address, static_cast<std::uint8_t>(length)));
-    if (it == table.routes.end() || !it->second.leads()) continue;
-    if (neighbors || it->second.active != RouteSource::Neighbor) return &*it;
+  // The last prefix of the order that is not behind an address either holds it, or begins as it does up to the bit
+  // where the next shorter one that may hold it has to end.
+  for (unsigned length = address.bits();;) {
+    auto it = table.routes.upper_bound(IpPrefix::of(address, static_cast<std::uint8_t>(length)));
+    if (it == table.routes.begin() || (--it)->first.is_ip6() != address.is_ip6()) return nullptr;
+    const auto& [prefix, route] = *it;
+    if (!prefix.contains(address)) {
+      length = common_bits(prefix.address, address);
+      continue;
+    }
+    if (route.leads() && (neighbors || route.active != RouteSource::Neighbor)) return &*it;
+    if (prefix.length == 0) return nullptr;
+    length = prefix.length - 1u;
   }
-  return nullptr;
 }
 
 void RouteManager::resolve_via(const Table& table, const IpPrefix& prefix, const NextHop& hop, unsigned depth,
@@ -171,12 +191,14 @@ void RouteManager::uninstall(Table& table, const IpPrefix& prefix, Route& route)
   route.forwarding = ForwardingIndex{};
 }
 
-Status RouteManager::refresh(Table& table, const IpPrefix& prefix, unsigned depth) {
+Status RouteManager::refresh(Table& table, const IpPrefix& prefix) {
   const auto it = table.routes.find(prefix);
-  if (it == table.routes.end()) return {};
-  Route& route = it->second;
+  return it == table.routes.end() ? Status() : refresh(table, prefix, it->second);
+}
+
+Status RouteManager::refresh(Table& table, const IpPrefix& prefix, Route& route) {
   for (const auto& [source, spec] : route.specs) {
-    const Resolved resolved = resolve(table, prefix, spec, depth);
+    const Resolved resolved = resolve(table, prefix, spec, 0);
     if (!resolved.live) continue;
     auto status = install(table, prefix, route, source, resolved);
     if (!status.ok() && !route.leads()) break;  // what was there has gone, and nothing can take its place
@@ -191,6 +213,9 @@ void RouteManager::refresh_dependants(Table& table, const IpPrefix& prefix, unsi
   std::vector<IpPrefix> dependants;
   for (auto it = table.trackers.lower_bound(prefix.address); it != table.trackers.end() && prefix.contains(it->first);
        ++it) {
+    // Where a longer route leads to the address, that one is what counts, whatever has become of this one.
+    const auto* found = covering(table, it->first, false);
+    if (found && found->first.length > prefix.length && !it->second.contains(found->first)) continue;
     dependants.insert(dependants.end(), it->second.begin(), it->second.end());
   }
   for (const IpPrefix& dependant : dependants) {
