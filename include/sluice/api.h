@@ -72,16 +72,27 @@ class CallContext {
     std::string method;  ///< path
     std::unique_ptr<google::protobuf::Message> request;
   };
+  /// Of a batch: once for each thing that it changed.
   template <class M>
   void record(std::string method, M request) {
-    recorded_ = {std::move(method), std::make_unique<M>(std::move(request))};
+    recorded_.push_back({std::move(method), std::make_unique<M>(std::move(request))});
   }
-  const Recorded& recorded() const { return recorded_; }
+  const std::vector<Recorded>& recorded() const { return recorded_; }
+
+  /// Of an element of a batch: fills in its defaults, and says which rule of its fields it breaks.
+  Status check(google::protobuf::Message& element) const { return check_ ? check_(element) : Status(); }
+  using Check = std::function<Status(google::protobuf::Message&)>;
+  /// Called by the dispatcher before each handler. check: good until the handler returns.
+  void begin(Check check = {}) {
+    recorded_.clear();
+    check_ = std::move(check);
+  }
 
  private:
   Origin origin_;
   bool dry_run_;
-  Recorded recorded_;
+  std::vector<Recorded> recorded_;
+  Check check_;
   std::atomic<bool> cancelled_{false};
 };
 
@@ -257,6 +268,7 @@ class SLUICE_API Api {
     const Message* reply = nullptr;
     Unary unary;  // one of the two
     Streaming streaming;
+    bool batches = false;  // unary is called for each message of the client's stream
     bool read_only = false;
     bool transient = false;
     std::string object;  // CliOptions.object
@@ -274,14 +286,29 @@ class SLUICE_API Api {
       using Reply = detail::Argument<1, F>;
       static_assert(std::is_base_of_v<Message, Request> && std::is_base_of_v<Message, Reply>,
                     "a unary handler is: Status handler(const Request&, Reply&[, CallContext&])");
+      Unary wrapped = [handler = std::move(handler)](const Message& request, Message& reply,
+                                                     CallContext& call) -> Status {
+        if constexpr (detail::kArguments<F> == 3) {
+          return handler(static_cast<const Request&>(request), static_cast<Reply&>(reply), call);
+        } else {
+          return handler(static_cast<const Request&>(request), static_cast<Reply&>(reply));
+        }
+      };
+      add(method, {Request::descriptor(), Reply::descriptor()}, std::move(wrapped), nullptr);
+      return *this;
+    }
+    /// Of `rpc M(stream Batch) returns (stream Reply)`: a unary handler that is called for each batch and makes one
+    /// reply to it. The next batch is read when the client has been answered, and others run between two of them; so a
+    /// batch has a bound, as long a run as other clients may wait, and counts whole or not at all. The rules of its
+    /// elements are the handler's to ask for (CallContext::check), since it knows them by their position; what it
+    /// changed it says with CallContext::record. An error ends the call; batches before it stay.
+    template <class Object, class Request, class Reply>
+    Service& batches(std::string_view method, Object* object,
+                     Status (Object::*function)(const Request&, Reply&, CallContext&)) {
       add(
-          method, *Request::descriptor(), *Reply::descriptor(),
-          [handler = std::move(handler)](const Message& request, Message& reply, CallContext& call) -> Status {
-            if constexpr (detail::kArguments<F> == 3) {
-              return handler(static_cast<const Request&>(request), static_cast<Reply&>(reply), call);
-            } else {
-              return handler(static_cast<const Request&>(request), static_cast<Reply&>(reply));
-            }
+          method, {Request::descriptor(), Reply::descriptor(), true},
+          [object, function](const Message& request, Message& reply, CallContext& call) {
+            return (object->*function)(static_cast<const Request&>(request), static_cast<Reply&>(reply), call);
           },
           nullptr);
       return *this;
@@ -293,7 +320,7 @@ class SLUICE_API Api {
       using Reply = typename detail::StreamOf<typename detail::Signature<F>::Result>::type;
       static_assert(std::is_base_of_v<Message, Request>,
                     "a streaming handler is: Stream<Reply> handler(const Request&[, CallContext&])");
-      add(method, *Request::descriptor(), *Reply::descriptor(), nullptr,
+      add(method, {Request::descriptor(), Reply::descriptor()}, nullptr,
           [handler = std::move(handler)](const Message& request, CallContext& call) -> std::unique_ptr<AnyStream> {
             using Holder = detail::StreamHolder<Reply>;
             if constexpr (detail::kArguments<F> == 2) {
@@ -325,8 +352,12 @@ class SLUICE_API Api {
    private:
     friend class Api;
     Service(Api& api, std::string name) : api_(api), name_(std::move(name)) {}
-    void add(std::string_view method, const Descriptor& request, const Descriptor& reply, Unary unary,
-             Streaming streaming);
+    struct Types {
+      const Descriptor* request;
+      const Descriptor* reply;
+      bool batches = false;
+    };
+    void add(std::string_view method, const Types& types, Unary unary, Streaming streaming);
     Api& api_;
     std::string name_;
   };

@@ -25,8 +25,7 @@ Api::Service Api::service(std::string_view full_name) {
   return {*this, std::move(name)};
 }
 
-void Api::Service::add(std::string_view method, const Descriptor& request, const Descriptor& reply, Unary unary,
-                       Streaming streaming) {
+void Api::Service::add(std::string_view method, const Types& types, Unary unary, Streaming streaming) {
   const auto found = api_.services_.find(name_);
   if (found == api_.services_.end()) return;  // service() has said so
   const MethodDescriptor* descriptor = found->second->FindMethodByName(std::string(method));
@@ -34,32 +33,36 @@ void Api::Service::add(std::string_view method, const Descriptor& request, const
     api_.errors_.push_back(fmt::format("method {}.{}: {}", name_, method, what));
   };
   if (!descriptor) return mistake("the .proto file does not declare it");
-  if (descriptor->input_type() != &request) {
-    return mistake(
-        fmt::format("takes {}, the handler takes {}", descriptor->input_type()->full_name(), request.full_name()));
+  if (descriptor->input_type() != types.request) {
+    return mistake(fmt::format("takes {}, the handler takes {}", descriptor->input_type()->full_name(),
+                               types.request->full_name()));
   }
-  if (descriptor->output_type() != &reply) {
-    return mistake(
-        fmt::format("returns {}, the handler returns {}", descriptor->output_type()->full_name(), reply.full_name()));
+  if (descriptor->output_type() != types.reply) {
+    return mistake(fmt::format("returns {}, the handler returns {}", descriptor->output_type()->full_name(),
+                               types.reply->full_name()));
   }
-  if (descriptor->client_streaming()) return mistake("takes a stream, which is not supported");
-  if (descriptor->server_streaming() != static_cast<bool>(streaming)) {
-    return mistake(streaming ? "is declared without `stream`, the handler is a stream"
-                             : "is declared with `stream`, the handler is not one");
+  if (descriptor->client_streaming() != types.batches) {
+    return mistake(types.batches ? "is declared without `stream` before its request, the handler takes batches"
+                                 : "takes a stream; give its handler with batches()");
+  }
+  if (descriptor->server_streaming() != (streaming || types.batches)) {
+    return mistake(descriptor->server_streaming() ? "is declared with `stream`, the handler is not one"
+                                                  : "is declared without `stream`, the handler is a stream");
   }
   const auto& options = descriptor->options().GetExtension(cli);
   for (std::size_t open = 0; (open = options.object().find('{', open)) != std::string::npos; ++open) {
     const auto close = options.object().find('}', open);
     if (close == std::string::npos) return mistake("its object has a { that is not closed");
-    const auto* field = request.FindFieldByName(options.object().substr(open + 1, close - open - 1));
+    const auto* field = types.request->FindFieldByName(options.object().substr(open + 1, close - open - 1));
     if (!field || field->is_repeated()) return mistake("its object must name single fields of the request");
   }
   auto* factory = MessageFactory::generated_factory();
   Method entry{.descriptor = descriptor,
-               .request = factory->GetPrototype(&request),
-               .reply = factory->GetPrototype(&reply),
+               .request = factory->GetPrototype(types.request),
+               .reply = factory->GetPrototype(types.reply),
                .unary = std::move(unary),
                .streaming = std::move(streaming),
+               .batches = types.batches,
                .read_only = options.read_only(),
                .transient = options.transient(),
                .object = options.object(),

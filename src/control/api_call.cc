@@ -51,21 +51,33 @@ void Call::drop() {
 }
 
 void Call::OnReadDone(bool ok) {
-  if (!ok) return finish(refused("the call brought no request"));
+  const bool batches = method_.batches;
+  if (!ok) return finish(batches ? Status() : refused("the call brought no request"));
+  const bool first = !request_read_;
+  {
+    const std::lock_guard lock(mutex_);  // what the control thread did with the last batch has happened before
+    if (finished_ || ended_) return;
+  }
   grpc::ProtoBufferReader reader(&request_bytes_);
-  if (!request_->ParseFromZeroCopyStream(&reader))
-    return finish(refused("the request is not a {}", request_->GetTypeName()));
-  if (shared_->waiting.fetch_add(1) >= ApiServer::kWaitingMax) {
+  if (!request_->ParseFromZeroCopyStream(&reader)) {
+    return finish(refused("the {} is not a {}", batches ? "batch" : "request", request_->GetTypeName()));
+  }
+  // Who has been let in with a batch waits with the next one for nothing but its turn.
+  if (first && shared_->waiting.fetch_add(1) >= ApiServer::kWaitingMax) {
     shared_->waiting.fetch_sub(1);
     grpc_.AddTrailingMetadata(kBusyKey, "1");
     return finish(exhausted("{} calls wait already; try again", ApiServer::kWaitingMax));
   }
-  asio::post(shared_->loop, [self = shared_from_this()] { self->run(); });
+  request_read_ = true;
+  asio::post(shared_->loop, [self = shared_from_this(), first] {
+    if (first) self->shared_->waiting.fetch_sub(1);
+    self->run();
+  });
 }
 
 void Call::run() {
-  shared_->waiting.fetch_sub(1);
   if (context_.cancelled()) return;
+  if (method_.batches) return run_batch();
   if (method_.streaming) {
     Status status;
     stream_ = shared_->dispatcher.open(method_, *request_, context_, status);
@@ -77,6 +89,21 @@ void Call::run() {
   const auto status = shared_->dispatcher.call(method_, *request_, *reply, context_);
   if (status.ok()) send(*reply);
   finish(status);
+}
+
+void Call::run_batch() {
+  const std::unique_ptr<google::protobuf::Message> reply(method_.reply->New());
+  const auto status = shared_->dispatcher.call(method_, *request_, *reply, context_);
+  if (!status.ok()) return finish(status);
+  send(*reply);
+  read_next();
+}
+
+/// Not before the client has read what it was answered: it is held back as it holds us back.
+void Call::read_next() {
+  if (is_stalled()) return stall();
+  const std::lock_guard lock(mutex_);
+  if (!finished_ && !ended_) StartRead(&request_bytes_);
 }
 
 /// Before the handler's first row.
@@ -95,6 +122,7 @@ bool Call::is_stalled() {
 }
 
 void Call::pump() {
+  if (method_.batches) return read_next();
   const auto begin = std::chrono::steady_clock::now();
   while (stream_ && !context_.cancelled()) {
     if (is_stalled()) return stall();

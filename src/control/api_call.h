@@ -47,6 +47,8 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
 
   // Control thread.
   void run();
+  void run_batch();
+  void read_next();
   Status select();
   void pump();
   void later(std::chrono::milliseconds time);
@@ -65,7 +67,8 @@ class Call final : public grpc::ServerGenericBidiReactor, public std::enable_sha
   CallContext context_;
   grpc::ByteBuffer request_bytes_;
   std::unique_ptr<google::protobuf::Message> request_;
-  const std::string verbs_;  // serialized ListVerbs; empty when the call has none
+  bool request_read_ = false;  // the first one; gRPC thread
+  const std::string verbs_;    // serialized ListVerbs; empty when the call has none
 
   std::unique_ptr<AnyStream> stream_;          // control thread
   std::unique_ptr<asio::steady_timer> timer_;  // control thread

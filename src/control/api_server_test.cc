@@ -278,8 +278,8 @@ TEST_F(ApiServerTest, AnswersStandardReflection) {
     TestCall call;
     call.start(stub_, path, serialize(request));
     ASSERT_TRUE(call.read(reply));
-    ASSERT_EQ(reply.list_services_response().service_size(), 2);
-    EXPECT_EQ(reply.list_services_response().service(1).name(), "sluice.test.Fruit");
+    ASSERT_EQ(reply.list_services_response().service_size(), 3);
+    EXPECT_EQ(reply.list_services_response().service(2).name(), "sluice.test.Fruit");
     EXPECT_FALSE(call.read(reply));
     EXPECT_TRUE(call.finish().ok());
   }

@@ -101,6 +101,7 @@ class ContractWriter {
     auto& entry = add("method", method.full_name());
     set(entry, "request", method.input_type()->full_name());
     set(entry, "reply", method.output_type()->full_name());
+    if (method.client_streaming()) set(entry, "takes", "stream");
     if (method.server_streaming()) set(entry, "streams", "yes");
     if (options.read_only()) set(entry, "read-only", "yes");
     for (const auto& form : options.form()) {

@@ -200,7 +200,8 @@ TEST_F(ContractTest, RefusesAMethodThatIsGoneWithItsFormsInOneSentence) {
 
 TEST_F(ContractTest, RefusesAServiceThatIsGoneInOneSentence) {
   description.clear_services();
-  EXPECT_THAT(broken_by([](auto& file) { file.clear_service(); }), ElementsAre("service sluice.test.Fruit: is gone"));
+  EXPECT_THAT(broken_by([](auto& file) { file.clear_service(); }),
+              ElementsAre("service sluice.test.Fruit: is gone", "service sluice.test.Crates: is gone"));
 }
 
 TEST_F(ContractTest, RefusesAMethodThatTakesOrSaysSomethingElse) {
@@ -210,12 +211,14 @@ TEST_F(ContractTest, RefusesAMethodThatTakesOrSaysSomethingElse) {
                 method(file, "Count").set_input_type(".sluice.test.CountReply");
                 options(file, "Count").mutable_form(0)->set_syntax("count {number}");
                 options(file, "Count").set_read_only(false);
+                file.mutable_service(1)->mutable_method(0)->set_client_streaming(false);
               }),
               ::testing::IsSupersetOf({"method sluice.test.Fruit.Add: reply was sluice.Done, is sluice.test.FruitSpec",
                                        "method sluice.test.Fruit.Show: streams was yes, is none",
                                        "method sluice.test.Fruit.Count: request was sluice.test.CountQuery, is "
                                        "sluice.test.CountReply",
-                                       "method sluice.test.Fruit.Count: read-only was yes, is none"}));
+                                       "method sluice.test.Fruit.Count: read-only was yes, is none",
+                                       "method sluice.test.Crates.Add: takes was stream, is none"}));
 }
 
 TEST_F(ContractTest, RefusesAMessageAndSettingsThatAreGone) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "control/kinds.h"
 #include "control/values.h"
@@ -52,16 +53,32 @@ Status Dispatcher::check(const Api::Method& method, Message& request) const {
       }));
 }
 
+CallContext::Check Dispatcher::element_check() const {
+  using Right = std::set<std::pair<const FieldDescriptor*, std::string>, std::less<>>;
+  return [this, right = std::make_shared<Right>()](Message& element) {
+    return check_rules(element, [&](const FieldDescriptor& field, std::string_view kind, std::string_view value) {
+      std::pair<const FieldDescriptor*, std::string> known(&field, value);
+      if (right->contains(known)) return Status();
+      auto status = check_kind(field, kind, value);
+      if (status.ok()) right->insert(std::move(known));
+      return status;
+    });
+  };
+}
+
 Status Dispatcher::call(const Api::Method& method, Message& request, Message& reply, CallContext& context) const {
-  if (auto status = check(method, request); !status.ok()) return status;
   Status status;
+  if (!method.batches) status = check(method, request);
+  if (!status.ok()) return status;
+  context.begin(method.batches ? element_check() : CallContext::Check());
   try {
     status = method.unary(request, reply, context);
   } catch (const std::exception& error) {
     return make_status(absl::StatusCode::kInternal, "the handler failed: {}", error.what());
   }
   if (!status.ok()) return complete_error(method, std::move(status));
-  const bool changed = !method.read_only && !method.transient && !context.dry_run() && !is_unchanged(reply);
+  const bool did = method.batches ? !context.recorded().empty() : !is_unchanged(reply);
+  const bool changed = !method.read_only && !method.transient && !context.dry_run() && did;
   return changed && hook_ ? hook_(method, request, context) : status;
 }
 

@@ -30,6 +30,9 @@ class SLUICE_API Dispatcher {
 
  private:
   Status check(const Api::Method& method, google::protobuf::Message& request) const;
+  /// What the rules say of an element of a batch. It remembers which values of which fields were right, so that they
+  /// are looked for once a batch.
+  CallContext::Check element_check() const;
   Status check_kind(const google::protobuf::FieldDescriptor& field, std::string_view kind,
                     std::string_view value) const;
 

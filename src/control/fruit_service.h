@@ -26,6 +26,7 @@ class FruitService {
         .stream("Count", this, &FruitService::count)
         .unary("Walk", this, &FruitService::walk)
         .unary("Work", this, &FruitService::work);
+    api.service("sluice.test.Crates").batches("Add", this, &FruitService::add_crate);
     api.settings("peeler", *PeelerSettings::descriptor());
     api.kind("tool", "a tool", [](const KindQuery&) { return std::vector<Candidate>{{"knife"}, {"peeler"}}; });
     api.kind("colour", "a colour",
@@ -58,6 +59,24 @@ class FruitService {
     }
     done.set_text("fruit " + request.name() + " added");
     if (!call.dry_run()) basket_[request.name()] = request;
+    return {};
+  }
+  Status add_crate(const Crate& crate, CrateReply& reply, CallContext& call) {
+    std::vector<FruitSpec> fruits;
+    for (const FruitSpec& fruit : crate.fruit()) {
+      auto& checked = fruits.emplace_back(fruit);
+      const auto status = call.check(checked);
+      if (!status.ok()) reply.add_wrong(std::to_string(fruits.size()) + ": " + text(status));
+    }
+    reply.set_label(crate.label());
+    if (crate.label() == "rotten") return refused("the crate is rotten");
+    if (reply.wrong_size() > 0) return {};
+    for (FruitSpec& fruit : fruits) {
+      if (basket_.contains(fruit.name())) continue;
+      reply.set_added(reply.added() + 1);
+      if (!call.dry_run()) basket_[fruit.name()] = fruit;
+      call.record("/sluice.test.Fruit/Add", std::move(fruit));
+    }
     return {};
   }
   Status remove(const FruitName& request, Done& done, CallContext& call) {

@@ -82,16 +82,6 @@ bool strip(Message& message, const std::string& interface) {
   return !names(message, interface);
 }
 
-JournalRecord record_of(const Ledger::Entry& entry) {
-  JournalRecord record;
-  record.set_object(entry.object);
-  record.set_method(
-      fmt::format("/{}/{}", entry.method->descriptor->service()->full_name(), entry.method->descriptor->name()));
-  record.set_request(entry.request->SerializeAsString());
-  record.set_masks(entry.masks);
-  return record;
-}
-
 }  // namespace
 
 std::string object_of(const Api::Method& method, const Message& request) {
@@ -108,6 +98,23 @@ std::string object_of(const Api::Method& method, const Message& request) {
     left.remove_prefix(close + 1);
   }
   return object;
+}
+
+std::unique_ptr<Message> Ledger::Entry::message() const {
+  std::unique_ptr<Message> made(method->request->New());
+  (void)made->ParseFromString(request);  // it was serialized here
+  return made;
+}
+
+JournalRecord Ledger::record_of(const Entries::value_type& entry) {
+  const auto& [object, about] = entry;
+  JournalRecord record;
+  record.set_object(object);
+  const auto& method = *about.method->descriptor;
+  record.set_method(fmt::format("/{}/{}", method.service()->full_name(), method.name()));
+  record.set_request(about.request);
+  record.set_masks(about.masks);
+  return record;
 }
 
 void Ledger::watch(Interfaces& interfaces) {
@@ -129,16 +136,21 @@ void Ledger::detach() {
 }
 
 void Ledger::put(std::string object, const Api::Method& method, const Message& request, bool masks) {
-  erase(object);
-  pending_.erase(
-      std::remove_if(pending_.begin(), pending_.end(), [&](const JournalRecord& r) { return r.object() == object; }),
-      pending_.end());
-  Entry entry{object, &method, std::unique_ptr<Message>(request.New()), masks, next_++};
-  entry.request->CopyFrom(request);
-  each_interface(request, [&](const std::string& name) { naming_[name].insert(object); });
-  pending_.push_back(record_of(entry));
-  entries_.insert_or_assign(object, std::move(entry));
-  keep_subinterfaces_behind(object, request);
+  auto it = entries_.lower_bound(object);
+  if (it != entries_.end() && it->first == object) {
+    erase(std::exchange(it, std::next(it)));
+    pending_.erase(
+        std::remove_if(pending_.begin(), pending_.end(), [&](const JournalRecord& r) { return r.object() == object; }),
+        pending_.end());
+  }
+  bool named = false;
+  each_interface(request, [&](const std::string& name) {
+    naming_[name].insert(object);
+    named = true;
+  });
+  it = entries_.emplace_hint(it, std::move(object), Entry{&method, request.SerializeAsString(), masks, next_++});
+  pending_.push_back(record_of(*it));
+  if (named) keep_subinterfaces_behind(it->first, request);
 }
 
 void Ledger::keep_subinterfaces_behind(const std::string& object, const Message& request) {
@@ -150,17 +162,13 @@ void Ledger::keep_subinterfaces_behind(const std::string& object, const Message&
       const auto it = entries_.find(made + "/" + object.substr(own.size()));
       if (it == entries_.end()) continue;
       const Entry& same = it->second;
-      const std::unique_ptr<Message> again(same.request->New());
-      again->CopyFrom(*same.request);
-      put(std::string(it->first), *same.method, *again, same.masks);
+      put(std::string(it->first), *same.method, *same.message(), same.masks);
     }
   });
 }
 
-void Ledger::erase(std::string_view object) {
-  const auto it = entries_.find(object);
-  if (it == entries_.end()) return;
-  each_interface(*it->second.request, [&](const std::string& name) {
+void Ledger::erase(Entries::iterator it) {
+  each_interface(*it->second.message(), [&](const std::string& name) {
     if (const auto named = naming_.find(name); named != naming_.end()) named->second.erase(it->first);
   });
   JournalRecord record;
@@ -173,9 +181,9 @@ void Ledger::erase_below(const std::string& object) {
   const auto prefix = object + "/";
   for (auto it = entries_.lower_bound(prefix); it != entries_.end() && it->first.starts_with(prefix);
        it = entries_.lower_bound(prefix)) {
-    erase(it->first);
+    erase(it);
   }
-  erase(object);
+  if (const auto it = entries_.find(object); it != entries_.end()) erase(it);
 }
 
 void Ledger::forget_interface(const std::string& name) {
@@ -184,12 +192,11 @@ void Ledger::forget_interface(const std::string& name) {
   if (named == naming_.end()) return;
   for (const auto& object : std::set<std::string>(named->second)) {
     const Entry& entry = entries_.at(object);
-    const std::unique_ptr<Message> rest(entry.request->New());
-    rest->CopyFrom(*entry.request);
+    const auto rest = entry.message();
     if (strip(*rest, name)) {
       put(object, *entry.method, *rest, entry.masks);
     } else {
-      erase(object);
+      erase(entries_.find(object));
     }
   }
   naming_.erase(name);
@@ -197,29 +204,27 @@ void Ledger::forget_interface(const std::string& name) {
 
 Status Ledger::changed(const Api::Method& method, const Message& request, CallContext& context) {
   if (detached_) return {};
-  const Message* said = &request;
-  const Api::Method* by = &method;
-  if (context.recorded().request) {
-    by = api_.find(context.recorded().method);
-    said = context.recorded().request.get();
+  if (context.recorded().empty()) note(method, request, context.origin());
+  for (const auto& recorded : context.recorded()) {
+    note(*api_.find(recorded.method), *recorded.request, context.origin());
   }
-  std::string object = !created_.empty() ? std::string(kInterface) + created_.front() : object_of(*by, *said);
+  return flush();
+}
+
+void Ledger::note(const Api::Method& method, const Message& request, CallContext::Origin origin) {
+  std::string object = !created_.empty() ? std::string(kInterface) + created_.front() : object_of(method, request);
   const bool took_interface = created_.empty() && !deleted_.empty();
   if (took_interface) object = std::string(kInterface) + deleted_.front();
   created_.clear();
   deleted_.clear();
   if (object.empty()) object = fmt::format("call{}/{}", method.descriptor->full_name(), request.ShortDebugString());
-  if (context.origin() == CallContext::Origin::Startup) startup_.insert(object);
-  if (!took_interface && !by->removes) {
-    put(object, *by, *said, false);
-    return flush();
-  }
+  if (origin == CallContext::Origin::Startup) startup_.insert(object);
+  if (!took_interface && !method.removes) return put(std::move(object), method, request, false);
   const bool ours = took_interface || entries_.contains(object);
   erase_below(object);
   // What the configuration file or a plugin makes by itself comes back at a restart unless it is taken away again.
   const bool masks = startup_.contains(object);
-  if (masks || !ours) put("-" + object, *by, *said, masks);
-  return flush();
+  if (masks || !ours) put("-" + object, method, request, masks);
 }
 
 Status Ledger::flush() {
@@ -227,17 +232,15 @@ Status Ledger::flush() {
   return writer_ && !records.empty() ? writer_(records) : Status();
 }
 
-std::vector<const Ledger::Entry*> Ledger::entries() const {
-  std::vector<const Entry*> all;
-  for (const auto& [object, entry] : entries_) all.push_back(&entry);
-  std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->order < b->order; });
-  return all;
-}
-
 std::vector<JournalRecord> Ledger::records() const {
-  std::vector<JournalRecord> all;
-  for (const Entry* entry : entries()) all.push_back(record_of(*entry));
-  return all;
+  std::vector<const Entries::value_type*> all;
+  all.reserve(entries_.size());
+  for (const auto& entry : entries_) all.push_back(&entry);
+  std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->second.order < b->second.order; });
+  std::vector<JournalRecord> records;
+  records.reserve(all.size());
+  for (const auto* entry : all) records.push_back(record_of(*entry));
+  return records;
 }
 
 }  // namespace sluice::control

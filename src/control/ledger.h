@@ -22,13 +22,6 @@ namespace sluice::control {
 
 class SLUICE_API Ledger {
  public:
-  struct Entry {
-    std::string object;
-    const Api::Method* method = nullptr;
-    std::unique_ptr<google::protobuf::Message> request;
-    bool masks = false;
-    std::uint64_t order = 0;
-  };
   /// Told what has changed, as records; a journal writes them. An error is the client's.
   using Writer = std::function<Status(const std::vector<JournalRecord>&)>;
 
@@ -43,16 +36,25 @@ class SLUICE_API Ledger {
   /// An accepted change; see Dispatcher::on_change.
   Status changed(const Api::Method& method, const google::protobuf::Message& request, CallContext& context);
 
-  /// By order.
-  std::vector<const Entry*> entries() const;
+  /// What there is, in the order of the changes.
   std::vector<JournalRecord> records() const;
   std::size_t size() const { return entries_.size(); }
 
  private:
+  struct Entry {
+    const Api::Method* method = nullptr;
+    std::string request;  // serialized: there may be a million
+    bool masks = false;
+    std::uint64_t order = 0;
+    std::unique_ptr<google::protobuf::Message> message() const;
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;  // by object
+  static JournalRecord record_of(const Entries::value_type& entry);
+  void note(const Api::Method& method, const google::protobuf::Message& request, CallContext::Origin origin);
   void put(std::string object, const Api::Method& method, const google::protobuf::Message& request, bool masks);
   /// What is set on subinterfaces may be allowed only behind what was set on the interface below them.
   void keep_subinterfaces_behind(const std::string& object, const google::protobuf::Message& request);
-  void erase(std::string_view object);
+  void erase(Entries::iterator it);
   void erase_below(const std::string& object);
   void forget_interface(const std::string& name);
   Status flush();
@@ -60,8 +62,8 @@ class SLUICE_API Ledger {
   const Api& api_;
   Writer writer_;
   bool detached_ = false;
-  const std::shared_ptr<int> alive_ = std::make_shared<int>();        // interfaces may outlive this
-  std::map<std::string, Entry, std::less<>> entries_;                 // by object
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();  // interfaces may outlive this
+  Entries entries_;
   std::map<std::string, std::set<std::string>, std::less<>> naming_;  // interface → objects whose requests name it
   std::set<std::string, std::less<>> startup_;                        // what startup: makes
   std::uint64_t next_ = 0;

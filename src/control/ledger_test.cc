@@ -36,9 +36,12 @@ class LedgerTest : public ::testing::Test {
   }
   std::string configuration() const {
     std::string all;
-    for (const auto* entry : ledger_.entries()) {
-      if (entry->masks) continue;
-      all += grammar_.command_line(*entry->method->descriptor, *entry->request, false).value_or("?") + "\n";
+    for (const auto& record : ledger_.records()) {
+      if (record.masks()) continue;
+      const auto* method = api_.find(record.method());
+      const std::unique_ptr<google::protobuf::Message> request(method->request->New());
+      EXPECT_TRUE(request->ParseFromString(record.request()));
+      all += grammar_.command_line(*method->descriptor, *request, false).value_or("?") + "\n";
     }
     return all;
   }
@@ -107,6 +110,30 @@ TEST_F(LedgerTest, NotesNothingOnceItIsDetached) {
   ASSERT_EQ(run("add fruit pear 2"), "ok");
   ledger_.detach();
   ASSERT_EQ(run("remove fruit pear"), "ok");
+  EXPECT_EQ(configuration(), "add fruit pear 2\n");
+}
+
+TEST_F(LedgerTest, NotesWhatABatchChangedThingByThingAndWritesItAtOnce) {
+  test::Crate crate;
+  for (const char* name : {"apple", "pear"}) {
+    crate.add_fruit()->set_name(name);
+    crate.mutable_fruit(crate.fruit_size() - 1)->set_count(2);
+  }
+  test::CrateReply reply;
+  CallContext call;
+  int writes = 0;
+  ledger_.write_to([&](const std::vector<JournalRecord>& records) {
+    ++writes;
+    for (const auto& r : records) written_ += " +" + r.object();
+    return Status();
+  });
+  const auto& method = *api_.find("/sluice.test.Crates/Add");
+  ASSERT_TRUE(dispatcher_.call(method, crate, reply, call).ok());
+  EXPECT_EQ(writes, 1);
+  EXPECT_EQ(written_, " +fruit/apple +fruit/pear");
+  ASSERT_TRUE(dispatcher_.call(method, crate, reply, call).ok());
+  EXPECT_EQ(writes, 1) << "all of it was there";
+  ASSERT_EQ(run("remove fruit apple"), "ok");
   EXPECT_EQ(configuration(), "add fruit pear 2\n");
 }
 

@@ -13,7 +13,8 @@ namespace sluice::control {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry{1000};
-/// A journal is written anew when it has grown to twice what it was, and by this much at least.
+/// A journal is written anew when it has grown to twice what it was, and by this much at least, and when half of its
+/// records say nothing any more: a million routes that were added are written once.
 constexpr std::uint64_t kSlack = 256 * 1024;
 
 /// The latest record of each thing, in the order of their latest changes.
@@ -52,8 +53,10 @@ void Running::offer(Api& api) {
 
 Status Running::write(const std::vector<JournalRecord>& records) {
   if (!writing_) return {};
-  if (behind_ || journal_->bytes() > 2 * compacted_ + kSlack) return compact();
+  const bool long_enough = journal_->bytes() > 2 * compacted_ + kSlack;
+  if (behind_ || (long_enough && records_ >= 2 * ledger_.size())) return compact();
   Status status = journal_->append(records);
+  records_ += records.size();
   if (status.ok()) return {};
   behind_ = true;
   log(LogLevel::Error, "a change is not in the journal", field("why", text(status)));
@@ -65,9 +68,12 @@ Status Running::write(const std::vector<JournalRecord>& records) {
 
 /// Also the way out of a failed write: what the ledger holds is all that counts.
 Status Running::compact() {
-  auto status = journal_->rewrite(ledger_.records());
+  const auto records = ledger_.records();
+  auto status = journal_->rewrite(records);
   behind_ = !status.ok();
-  if (status.ok()) compacted_ = journal_->bytes();
+  if (!status.ok()) return status;
+  compacted_ = journal_->bytes();
+  records_ = records.size();
   return status;
 }
 

@@ -36,9 +36,10 @@ class SLUICE_API Running {
   Context& context_;
   Ledger ledger_;
   std::unique_ptr<Journal> journal_;
-  bool writing_ = false;  // the journal has been read and may be replaced
-  bool behind_ = false;   // the last write failed
-  std::uint64_t compacted_ = 0;
+  bool writing_ = false;         // the journal has been read and may be replaced
+  bool behind_ = false;          // the last write failed
+  std::uint64_t compacted_ = 0;  // the journal's bytes when it was written anew
+  std::size_t records_ = 0;      // and how many records are in it now
   std::unique_ptr<Timer> retry_;
   std::unique_ptr<Grammar> grammar_;
   std::size_t restored_ = 0, refused_ = 0;

@@ -46,6 +46,20 @@ struct TestCall {
     stream->WriteLast(request, grpc::WriteOptions(), nullptr);
     wait();
   }
+  /// For several requests.
+  void open(grpc::GenericStub& stub, const std::string& path) {
+    stream = stub.PrepareCall(&context, path, &queue);
+    stream->StartCall(nullptr);
+    wait();
+  }
+  bool write(const google::protobuf::Message& request) {
+    stream->Write(serialize(request), nullptr);
+    return wait();
+  }
+  void end_requests() {
+    stream->WritesDone(nullptr);
+    wait();
+  }
   bool read(google::protobuf::Message& reply) {
     grpc::ByteBuffer bytes;
     stream->Read(&bytes, nullptr);
