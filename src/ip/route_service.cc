@@ -37,6 +37,7 @@ Status no_such(std::uint32_t table) { return not_found("table {}: there is none;
 void RouteService::offer(Api& api) {
   api.service("sluice.ip.Routes")
       .unary("AddRoute", this, &RouteService::add)
+      .batches("LoadRoutes", this, &RouteService::load)
       .unary("DeleteRoute", this, &RouteService::remove)
       .stream("ShowFib", this, &RouteService::show)
       .stream("ShowFibDetail", this, &RouteService::show_detail)

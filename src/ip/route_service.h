@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ip/route.pb.h"
 #include "sluice/api.h"
@@ -13,16 +14,25 @@ namespace sluice::ip {
 
 class RouteService {
  public:
+  /// Routes in a batch: what takes about a millisecond.
+  static constexpr int kBatchMax = 256;
+
   RouteService(sluice::Routes& routes, Interfaces& interfaces) : routes_(routes), interfaces_(interfaces) {}
   void offer(Api& api);
 
  private:
   Status add(const RouteRequest& request, Done& done, CallContext& call);
+  Status load(const RouteBatch& batch, RouteBatchResult& result, CallContext& call);
   Status remove(const DeleteRouteRequest& request, Done& done, CallContext& call);
   Stream<Route> show(const FibQuery& query);
   Stream<RouteDetail> show_detail(const FibQuery& query);
   Stream<Table> show_tables(const Nothing&);
   Status set_table(const SetTableRequest& request, Done& done, CallContext& call);
+
+  // route_load.cc
+  struct Asked;
+  StatusOr<Asked> ask(const RouteRequest& request, const CallContext& call) const;
+  bool add_all(std::vector<Asked>& all, RouteBatchResult& result);
 
   StatusOr<sluice::NextHop> next_hop(const NextHop& message) const;
   StatusOr<RouteSpec> spec_of(const RouteRequest& request) const;

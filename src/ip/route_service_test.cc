@@ -52,6 +52,20 @@ struct RouteServiceTest : ::testing::Test {
     for (const char* via : vias) request.add_next_hop()->set_via(via);
     return change("DeleteRoute", request);
   }
+  /// What comes of a batch: "2 added, 0 there", or what is refused; and how many changes are noted.
+  std::string load(const std::vector<RouteRequest>& all, bool dry_run = false) {
+    RouteBatch batch;
+    for (const auto& request : all) *batch.add_route() = request;
+    RouteBatchResult result;
+    CallContext call(CallContext::Origin::Socket, dry_run);
+    const auto status = api.find("/sluice.ip.Routes/LoadRoutes")->unary(batch, result, call);
+    if (!status.ok()) return text(status);
+    std::string said;
+    for (const auto& refused : result.refused()) said += fmt::format("{}: {}\n", refused.position(), refused.why());
+    if (!said.empty() && call.recorded().empty()) return said;
+    return said +
+           fmt::format("{} added, {} there, {} noted", result.added(), result.unchanged(), call.recorded().size());
+  }
   template <class Reply, class Request>
   std::vector<Reply> list(std::string_view method, const Request& request, std::string* error = nullptr) {
     CallContext call;
@@ -240,6 +254,38 @@ TEST_F(RouteServiceTest, CompletesAndChecksPrefixes) {
   EXPECT_TRUE(kind->validate("fd00::1").ok());
   EXPECT_FALSE(kind->validate("10.0.0.1/8").ok());
   EXPECT_FALSE(kind->validate("eth0").ok());
+}
+
+TEST_F(RouteServiceTest, LoadsABatchWholeOrNotAtAll) {
+  const std::vector<RouteRequest> two{route("192.0.2.0/24", {"10.0.0.2"}), route("198.51.100.0/24", {"10.1.0.2"})};
+  const auto nothing = fib({}, ANY);
+  EXPECT_EQ(load(two, true), "2 added, 0 there, 2 noted");
+  EXPECT_EQ(fib({}, ANY), nothing) << "a dry run";
+  EXPECT_EQ(load(two), "2 added, 0 there, 2 noted");
+  const auto both = fib({}, ANY);
+  EXPECT_EQ(load(two), "0 added, 2 there, 0 noted");
+  EXPECT_EQ(load({route("203.0.113.0/24", {"10.0.0.2"}), route("192.0.2.0/24", {"10.0.0.3"}),
+                  route("2001:db8:1::/48", {"10.0.0.2"}), route("10.9.0.0/16"), route("10.8.0.0/16", {"8.8.8.8"})}),
+            "1: route 192.0.2.0/24 exists as via 10.0.0.2, not as via 10.0.0.3; delete it first\n"
+            "2: route 2001:db8:1::/48: next hop 10.0.0.2 is of the other family\n"
+            "3: route 10.9.0.0/16: say where to: via ADDRESS, interface NAME, blackhole, unreachable or prohibit\n");
+  EXPECT_EQ(fib({}, ANY), both);
+  // Only adding them shows that two are not of one mind.
+  EXPECT_EQ(load({two[0], route("203.0.113.0/24", {"10.0.0.2"}), route("203.0.113.0/24", {"10.0.0.3"})}),
+            "2: route 203.0.113.0/24 exists as via 10.0.0.2, not as via 10.0.0.3; delete it first\n");
+  EXPECT_EQ(fib({}, ANY), both);
+  EXPECT_EQ(load({two[0], route("203.0.113.0/24", {"10.0.0.2"}), route("203.0.113.0/24", {"10.0.0.2"})}),
+            "1 added, 2 there, 1 noted");
+}
+
+TEST_F(RouteServiceTest, TakesBatchesUpToTheirBound) {
+  std::vector<RouteRequest> many;
+  for (int i = 0; i <= RouteService::kBatchMax; ++i)
+    many.push_back(route(fmt::format("20.{}.{}.0/24", i >> 8, i & 255), {"10.0.0.2"}));
+  EXPECT_EQ(load(many), "257 routes in a batch; give at most 256");
+  many.pop_back();
+  EXPECT_EQ(load(many), "256 added, 0 there, 256 noted");
+  EXPECT_EQ(load({}), "0 added, 0 there, 0 noted");
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ ORDER = ["create interface null", "create interface", "create", "set interface a
          "packet-generator start", "packet-generator stop", "save", "show", "clear", "", "delete interface address", "delete",
          "delete interface"]
 AT_THE_END = re.compile(r"(delete interface \S+)$")
+ROUTES = "# what add routes file reads\n198.51.100.128/25 blackhole\n"
 FILES = re.compile(r" (?:send|receive|start) (/tmp/\S+)")
 
 
@@ -70,6 +71,7 @@ def world(network, daemon):
 
 def test_every_example_works(world, tmp_path):
     examples, commands = described(world)
+    (tmp_path / "node.routes").write_text(ROUTES)
     assert len(examples) >= commands > 40
     for example in examples:
         done = world.ctl(example, cwd=tmp_path)  # where the examples' own files go
@@ -87,6 +89,7 @@ def test_every_example_works(world, tmp_path):
 
 def test_examples_that_show_work_for_those_who_may_only_read(world, tmp_path):
     examples, _ = described(world)
+    (tmp_path / "node.routes").write_text(ROUTES)
     for example in examples:
         done = run(program("sluicectl"), "--socket", world.folder / "run/ro.sock", example, check=False, cwd=tmp_path)
         if example.startswith(("show", "save", "doctor", "explain", "top")):

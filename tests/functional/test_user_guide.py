@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command of docs/user-guide.md works, in the order of the page."""
+import re
 import shlex
 
 from lib.daemon import ROOT
@@ -7,6 +8,7 @@ from lib.net import run
 
 PAGE = (ROOT / "docs/user-guide.md").read_text()
 COMMANDS = [line.removeprefix("$ ") for line in PAGE.splitlines() if line.startswith("$ ")]
+ROUTES = re.search(r"^```text\n(# node.routes\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL).group(1)
 DISCARDED = "203.0.113."  # the page asks for it to find a drop
 
 
@@ -17,6 +19,7 @@ def test_every_command_of_the_page_works(network, daemon):
     far.address("far0", "192.0.2.1/24", "2001:db8::1/64")
     sluice = daemon()
     assert len(COMMANDS) > 60
+    (sluice.folder / "node.routes").write_text(ROUTES)
     for command in COMMANDS:
         words = shlex.split(command)
         if words[-1] == "&":

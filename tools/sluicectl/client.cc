@@ -35,6 +35,8 @@ constexpr std::chrono::seconds kConnect{5};
 /// How long a daemon may be too busy to take a call, and how often it is asked meanwhile.
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::milliseconds kAgain{10};
+/// Messages of an exchange that are not answered yet.
+constexpr std::uint64_t kUnderWay = 4;
 
 /// 0 or the errno of connecting.
 int try_connect(const std::string& path) {
@@ -73,6 +75,10 @@ Status unreachable(const std::string& path, int error, const std::string& answer
   auto log = first_line_of("journalctl -u sluice.service -n 1 -o cat --no-pager -q 2>/dev/null");
   return unavailable("no daemon at {}: {}; unit sluice.service: {}; last log line: {}", path, why,
                      unit.empty() ? "unknown" : unit, log.empty() ? "none" : log);
+}
+
+std::string path_of(const google::protobuf::MethodDescriptor& method) {
+  return "/" + method.service()->full_name() + "/" + method.name();
 }
 
 /// Whether a call failed because there is no daemon any more. Handlers say Unavailable too, with the daemon's mark.
@@ -159,8 +165,7 @@ Status Client::attempt(const google::protobuf::MethodDescriptor& method, const M
     }
     return ok;
   };
-  const auto path = "/" + method.service()->full_name() + "/" + method.name();
-  const auto stream = channel_->stub.PrepareCall(&context, path, &queue);
+  const auto stream = channel_->stub.PrepareCall(&context, path_of(method), &queue);
   stream->StartCall(nullptr);
   wait();
   grpc::ByteBuffer bytes;
@@ -184,13 +189,68 @@ Status Client::attempt(const google::protobuf::MethodDescriptor& method, const M
   grpc::Status status;
   stream->Finish(&status, nullptr);
   wait();
+  if (stopped && !is_interrupted()) return {};
+  busy = context.GetServerTrailingMetadata().contains(control::kBusyKey);
+  return outcome(status, context);
+}
+
+Status Client::outcome(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return {};
   if (is_interrupted()) return make_status(absl::StatusCode::kCancelled, "interrupted");
-  if (stopped) return {};
-  busy = context.GetServerTrailingMetadata().contains(control::kBusyKey);
   lost_ = is_lost(status, context);
   if (lost_) return unreachable(path_, try_connect(path_), "it has not answered: " + status.error_message());
   return make_status(static_cast<absl::StatusCode>(status.error_code()), "{}", status.error_message());
+}
+
+Status Client::exchange(const google::protobuf::MethodDescriptor& method, google::protobuf::MessageFactory& factory,
+                        const CallOptions& options, const std::function<const std::string*()>& next,
+                        const std::function<void(const Message&)>& reply) {
+  if (auto status = connected(); !status.ok()) return status;
+  grpc::ClientContext context;
+  if (options.dry_run) context.AddMetadata("sluice-dry-run", "1");
+  grpc::CompletionQueue queue;
+  const auto stream = channel_->stub.PrepareCall(&context, path_of(method), &queue);
+  const std::unique_ptr<Message> message(factory.GetPrototype(method.output_type())->New());
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  char write{}, read{}, finish{};  // tags
+  bool writing = true, all_sent = false, ended = false, finished = false;
+  std::uint64_t under_way = 0;
+  stream->StartCall(&write);
+  stream->Read(&answer, &read);
+  while (!finished || writing) {
+    if (!writing && !all_sent && !ended && under_way < kUnderWay) {
+      writing = true;
+      if (const std::string* bytes = next()) {
+        ++under_way;
+        const grpc::Slice slice(*bytes);
+        stream->Write(grpc::ByteBuffer(&slice, 1), &write);
+      } else {
+        all_sent = true;
+        stream->WritesDone(&write);
+      }
+    }
+    void* tag = nullptr;
+    bool ok = false;
+    if (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kLook) == grpc::CompletionQueue::TIMEOUT) {
+      if (is_interrupted()) context.TryCancel();
+      if (waiting_) waiting_();
+    } else if (tag == &write) {
+      writing = false;
+      all_sent = all_sent || !ok;  // the call has ended, as reading will say
+    } else if (tag == &finish) {
+      finished = true;
+    } else if (!ok) {
+      ended = true;
+      stream->Finish(&status, &finish);
+    } else {
+      --under_way;
+      grpc::ProtoBufferReader reader(&answer);
+      if (message->ParseFromZeroCopyStream(&reader)) reply(*message);
+      stream->Read(&answer, &read);
+    }
+  }
+  return outcome(status, context);
 }
 
 Status Client::ask(const char* method, const Message& request, Message& reply) {

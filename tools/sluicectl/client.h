@@ -11,6 +11,11 @@
 #include "control/description.h"
 #include "sluice/status.h"
 
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+
 namespace sluice::ctl {
 
 /// Exit statuses.
@@ -38,6 +43,12 @@ class Client {
   Status call(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
               google::protobuf::MessageFactory& factory, const CallOptions& options,
               const std::function<bool(const google::protobuf::Message&)>& reply);
+  /// Sends what `next` gives, serialized messages of the method's input type, until it gives nothing more, and gives
+  /// the answers to `reply` in their order. A few are under way at a time, so that neither side waits for the other;
+  /// what is held back here is held back by the daemon.
+  Status exchange(const google::protobuf::MethodDescriptor& method, google::protobuf::MessageFactory& factory,
+                  const CallOptions& options, const std::function<const std::string*()>& next,
+                  const std::function<void(const google::protobuf::Message&)>& reply);
   /// What the daemon can be asked.
   StatusOr<std::unique_ptr<control::Schema>> describe();
   /// Live values of a field; none when the daemon does not answer.
@@ -63,6 +74,8 @@ class Client {
   Status attempt(const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
                  google::protobuf::MessageFactory& factory, const CallOptions& options,
                  const std::function<bool(const google::protobuf::Message&)>& reply, bool& busy);
+  /// What a call came to; sets lost().
+  Status outcome(const grpc::Status& status, const grpc::ClientContext& context);
   bool is_interrupted() const { return interrupted_ && *interrupted_; }
   std::string path_;
   std::unique_ptr<Channel> channel_;

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "control/command_writer.h"
+#include "route_file.h"
 
 namespace sluice::ctl {
 
@@ -30,8 +31,9 @@ bool Local::owns(const google::protobuf::MethodDescriptor& method) {
 
 Status Local::call(const google::protobuf::MethodDescriptor& method, const Message& request, bool dry_run,
                    const Reply& reply) {
-  ConfigurationFile file;
+  ConfigurationFile file;  // RouteFile is the same
   if (!file.ParseFromString(request.SerializeAsString())) return refused("the request is not what its form says");
+  if (method.name() == "AddRoutes") return add_routes(client_, schema_, file.file(), dry_run, reply);
   return method.name() == "SaveConfiguration" ? save(file.file(), dry_run, reply) : diff(file.file(), reply);
 }
 

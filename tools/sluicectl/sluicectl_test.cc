@@ -234,7 +234,7 @@ TEST_F(SluicectlTest, SaysWhatMayComeNext) {
 
 TEST_F(SluicectlTest, HelpListsTheFirstWords) {
   const auto out = ctl("help").out;
-  EXPECT_EQ(out.substr(0, 36), "  add     Puts fruit into the basket");
+  EXPECT_TRUE(out.starts_with("  add     2 forms\n  count   Counts from one on\n")) << out;
   EXPECT_NE(out.find("\n  show    6 forms\n"), std::string::npos) << out;
 }
 
