@@ -38,14 +38,6 @@ def options():
     return arguments
 
 
-def build():
-    if subprocess.run(["cmake", "--preset", "release", "-Wno-dev"], cwd=ROOT, stdout=subprocess.DEVNULL,
-                      check=False).returncode:
-        sys.exit("tools/bench: configuring failed; run: cmake --preset release")
-    if subprocess.run(["ninja", "-C", "build/release", "sluice-bench"], cwd=ROOT, check=False).returncode:
-        sys.exit("tools/bench: the build failed")
-
-
 def entries(arguments):
     """The names of the entries that are wanted."""
     if not arguments.program.is_file():
@@ -92,7 +84,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
     if not arguments.no_build:
-        build()
+        machine.build("sluice-bench")
     names = entries(arguments)
     description = machine.describe()
     output = arguments.output or ROOT / f"build/bench/{arguments.family}.json"

@@ -5,6 +5,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -44,6 +45,15 @@ def describe():
         "isa": _first(r"^SLUICE_LEVEL:\w+=(.*)", built, "x86-64-v3"),
         "revision": _said("git", "describe", "--always", "--dirty"),
     }
+
+
+def build(*targets):
+    """Builds what a subject measures; ends the program when that fails."""
+    if subprocess.run(["cmake", "--preset", "release", "-Wno-dev"], cwd=ROOT, stdout=subprocess.DEVNULL,
+                      check=False).returncode:
+        sys.exit("tools/bench: configuring failed; run: cmake --preset release")
+    if subprocess.run(["ninja", "-C", "build/release", *targets], cwd=ROOT, check=False).returncode:
+        sys.exit("tools/bench: the build failed")
 
 
 # What must be equal for two figures to be comparable; the rest of a description is to be read.

@@ -249,19 +249,12 @@ def options():
     return parser.parse_args()
 
 
-def build():
-    if subprocess.run(["cmake", "--preset", "release", "-Wno-dev"], cwd=ROOT, stdout=subprocess.DEVNULL).returncode:
-        sys.exit("tools/bench: configuring failed; run: cmake --preset release")
-    if subprocess.run(["ninja", "-C", "build/release", "node", "tun_relay"], cwd=ROOT).returncode:
-        sys.exit("tools/bench: the build failed")
-
-
 def main():
     arguments = options()
     if os.geteuid() != 0:
         sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench pods")
     if not arguments.no_build:
-        build()
+        machine.build("node", "tun_relay")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
     description = machine.describe()

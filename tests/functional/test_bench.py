@@ -28,6 +28,19 @@ def test_pods_are_measured_beside_kernel_and_relay(tmp_path):
     assert not left
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/release", reason="needs root and build/release")
+def test_routes_are_loaded_and_counted_with_what_was_lost(tmp_path):
+    path = tmp_path / "routes.json"
+    done = run(BENCH, "routes", "--no-build", "--routes", 3000, "--rate", 1000, "--output", path)
+    report = json.loads(path.read_text())
+    assert "revision" in report["machine"] and report["routes"]["routes"] == 3000
+    assert report["figures"]["routes/bulk"]["seconds"] > 0 and "lost" in report["figures"]["routes/bulk"]
+    stream = report["routes"]["stream"]
+    assert 0 <= stream["lost"] <= stream["sent"] > 0 and stream["repeated"] == 0
+    assert report["routes"]["answers"]["count"] > 0 and report["routes"]["restart_seconds"] > 0
+    assert "3,000 routes in " in done.stdout
+
+
 def test_it_says_what_it_can_measure():
     for words, status, said in ((["--help"], 0, "pods"), (["pods", "--rounds"], 2, "expected one argument"),
                                 (["nothing"], 2, "nothing: no such subject")):
