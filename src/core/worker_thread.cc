@@ -131,8 +131,9 @@ void WorkerThread::run() {
 }
 
 bool WorkerThread::pass() {
-  worker_.begin_pass();
+  // Before the tables, which then know the interface of whatever a new queue brings.
   const PollSet& set = poll_set_.read(worker_);
+  worker_.begin_pass();
   if (set.version != seen_) {
     // A new set: look at every queue once, so that no edge is missed.
     seen_ = set.version;
