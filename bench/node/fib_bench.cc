@@ -52,16 +52,13 @@ void look_up(const Fib<Address>& fib, const FibNodes& nodes, const Address* addr
   for (std::size_t i = 0; i < kVectorMax; ++i) {
     entries[i] = fib.first(addresses[i]);
     __builtin_prefetch(entries[i]);
-    found[i] = 0;
+    found[i] = FibNodes::kAtRoot;
   }
-  const auto leaf_at = [&](std::uint32_t) { return found; };
   for (unsigned step = 0; step < kSteps; ++step) {
-    for (std::size_t i = 0; i < kVectorMax; ++i) {
-      if (entries[i]) nodes.step(found[i], entries[i], addresses[i], leaf_at);
-    }
+    for (std::size_t i = 0; i < kVectorMax; ++i) nodes.step(found[i], entries[i], addresses[i]);
   }
   for (std::size_t i = 0; i < kVectorMax; ++i) {
-    while (entries[i]) nodes.step(found[i], entries[i], addresses[i], leaf_at);
+    while (!fib.is_leaf(found[i])) nodes.step(found[i], entries[i], addresses[i]);
   }
 }
 

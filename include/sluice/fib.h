@@ -35,15 +35,15 @@ class SLUICE_API Fib {
   Fib(const Fib&) = delete;
   Fib& operator=(const Fib&) = delete;
 
-  // Data path: read first(), then what FibNodes::locate() says, until is_leaf().
+  // Data path: FibNodes::step() from first() and FibNodes::kAtRoot on, until is_leaf().
   const Entry* first(const Address& address) const noexcept {
     return &root_[std::size_t{address.bytes[0]} << 8 | address.bytes[1]];
   }
   static bool is_leaf(std::uint32_t value) noexcept { return FibNodes::is_leaf(value); }
   /// All of it at once.
   ForwardingIndex lookup(const Address& address) const noexcept {
-    std::uint32_t value = first(address)->load(std::memory_order_acquire);
-    while (!is_leaf(value)) value = FibNodes::read(value, nodes_.locate(value, address), address);
+    std::uint32_t value = FibNodes::kAtRoot;
+    for (const Entry* entry = first(address); !is_leaf(value);) nodes_.step(value, entry, address);
     return ForwardingIndex{value};
   }
 
@@ -102,6 +102,7 @@ class SLUICE_API Fib {
 
   void tidy(Path& path, const Address& address);
   bool tidy_full(Slot slot, const Address& address);
+  bool leave_out_full(Slot slot, const FibRuns& runs);
   FibLeaf covering(const Address& address, std::uint8_t shorter_than) const;
   void drop_nodes(std::uint32_t value);
 

@@ -4,7 +4,8 @@
 // found by comparing the byte with all their first values at once, and lie in one cache line (IPv6 Medium in two).
 //
 // Levels without a branch are left out above a Small or Medium node: it knows the bytes that lead to it, and an address
-// with others meets its `miss`. A Full node stands directly below the node that leads to it.
+// with others meets its `miss`. A Full node stands directly below the node that leads to it. Below the root all that
+// branch or end at once are Full: most addresses end there, and find it soonest.
 //
 // The control thread changes values in place; what has to look different is made anew, and the old node is reused after
 // a grace period.
@@ -66,36 +67,22 @@ class SLUICE_API FibNodes {
     return address.bytes[position(reference) % sizeof(Address)];
   }
 
-  /// Data path: where the node that reference refers to says how address goes on: an entry, or the node itself when it
-  /// has runs.
+  /// The value with which to step to an entry of the root.
+  static constexpr std::uint32_t kAtRoot = kNodeBit;
+  /// Data path: reads what a node says of address, where value has led to the node, or in it to an entry; makes of both
+  /// what is to be read next and starts to fetch that. A leaf's entry can be read again: all addresses of a vector may
+  /// take as many steps, and nothing guesses where each ends.
   template <class Address>
-  const Entry* locate(std::uint32_t reference, const Address& address) const noexcept {
-    return words(reference) + (byte_of(reference, address) & (bit_of(reference, kRunsBit) - 1));
-  }
-  /// Data path: reads what locate() has found (an entry of the root with reference 0).
-  template <class Address>
-  static std::uint32_t read(std::uint32_t reference, const Entry* entry, const Address& address) noexcept {
-    if (!has_runs(reference)) return entry->load(std::memory_order_acquire);
-    const auto* node = reinterpret_cast<const std::byte*>(entry);
-    const std::uint32_t found = run_of<Address>(reference, node, address)->load(std::memory_order_acquire);
-    const std::uint32_t miss = word_at(node, FibLayout<Address>::kMiss)->load(std::memory_order_acquire);
-    return leads_to(node, address, position(reference)) ? found : miss;
-  }
-  /// Data path: reads entry, to which value has led, and makes of both the next to be read, or null at the end. Starts
-  /// to fetch that, or at the end what leaf_at(value) says. Where addresses end nobody can guess, so no branch asks for
-  /// it.
-  template <class Address, class LeafAt>
-  void step(std::uint32_t& value, const Entry*& entry, const Address& address, const LeafAt& leaf_at) const noexcept {
-    value = read(value, entry, address);
-    const auto next = reinterpret_cast<std::uintptr_t>(locate(value, address));
-    const auto leaf = reinterpret_cast<std::uintptr_t>(leaf_at(value));
-    const std::uintptr_t on = 0 - std::uintptr_t{value >> 31};  // all ones when it goes on
-    const auto wanted = (next & on) | (leaf & ~on);
-    __builtin_prefetch(reinterpret_cast<const void*>(wanted));
+  void step(std::uint32_t& value, const Entry*& entry, const Address& address) const noexcept {
+    const Entry* const here = place(value, entry, address);
+    const std::uint32_t found = here->load(std::memory_order_acquire);
+    const Entry* const next = locate(found, address);
     if constexpr (FibLayout<Address>::kMediumUnits * kUnitBytes > 64) {
-      __builtin_prefetch(reinterpret_cast<const void*>(wanted + (bit_of(value, kMediumBit) * 64 & on)));
+      __builtin_prefetch(next + bit_of(found, kMediumBit) * (64 / sizeof(Entry)));
     }
-    entry = reinterpret_cast<const Entry*>(next & on);
+    value = found;
+    entry = __builtin_expect_with_probability(is_leaf(found), 1, 0.5) ? here : next;  // by no branch
+    __builtin_prefetch(entry);
   }
 
   // Control thread.
@@ -146,6 +133,24 @@ class SLUICE_API FibNodes {
   std::size_t bytes() const { return used_units_ * (kUnitBytes + kLengths); }
 
  private:
+  // Where the node that reference refers to says how address goes on: an entry, or the node itself when it has runs.
+  template <class Address>
+  const Entry* locate(std::uint32_t reference, const Address& address) const noexcept {
+    const std::uint8_t byte = byte_of(reference, address);
+    if constexpr (FibLayout<Address>::kIp4) {
+      return has_runs(reference) ? words(reference) : words(reference) + byte;  // full ones by far the most often
+    } else {
+      return words(reference) + (byte & (bit_of(reference, kRunsBit) - 1));
+    }
+  }
+  // The entry for address, of what locate() has found.
+  template <class Address>
+  static const Entry* place(std::uint32_t reference, const Entry* entry, const Address& address) noexcept {
+    if (!has_runs(reference)) return entry;
+    const auto* node = reinterpret_cast<const std::byte*>(entry);
+    const Entry* const found = run_of<Address>(reference, node, address);
+    return leads_to(node, address, position(reference)) ? found : word_at(node, FibLayout<Address>::kMiss);
+  }
   // Which of 16 first values a byte has reached. In a Small node these are not all first values: what stands behind
   // them may change at any time, and is masked out. ThreadSanitizer does not know that.
   __attribute__((no_sanitize("thread"))) static unsigned begun(const std::byte* starts, std::uint8_t byte) noexcept {

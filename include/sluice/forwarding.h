@@ -59,8 +59,6 @@ class SLUICE_API ForwardingTable {
   const Forwarding& at(ForwardingIndex index) const noexcept {
     return *objects_[index.value < kCapacity ? index.value : 0].load(std::memory_order_acquire);
   }
-  /// What at() reads first. Not to be read itself: the index may be none.
-  const void* place(ForwardingIndex index) const noexcept { return &objects_[index.value % kCapacity]; }
 
   /// Control thread. None when all indices are taken.
   std::optional<ForwardingIndex> add(Forwarding object);

@@ -107,11 +107,21 @@ struct alignas(kCacheLine) Packet {
   template <class H>
   H* header(std::size_t offset = 0) {
     static_assert(std::is_trivially_copyable_v<H> && alignof(H) == 1, "wire headers are packed and plain");
-    return offset + sizeof(H) <= length ? reinterpret_cast<H*>(data + offset) : nullptr;
+    return offset + sizeof(H) <= length ? known_header<H>(offset) : nullptr;
   }
   template <class H>
   const H* header(std::size_t offset = 0) const {
     return const_cast<Packet*>(this)->header<H>(offset);
+  }
+  /// The header at the current position, or behind it, where an earlier node has found enough bytes.
+  template <class H>
+  H* known_header(std::size_t offset = 0) {
+    if (!data) __builtin_unreachable();
+    return reinterpret_cast<H*>(data + offset);
+  }
+  template <class H>
+  const H* known_header(std::size_t offset = 0) const {
+    return const_cast<Packet*>(this)->known_header<H>(offset);
   }
   /// The header at an offset that an earlier node has checked.
   template <class H>

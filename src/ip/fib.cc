@@ -301,8 +301,26 @@ void Fib<Address>::tidy(Path& path, const Address& address) {
   }
 }
 
-// Makes a full node a smaller one when it holds little. Not at once, so that one route that comes and goes does not
-// remake it each time.
+// Of a node that is always full, these are the runs.
+template <class Address>
+bool Fib<Address>::leave_out_full(Slot slot, const FibRuns& runs) {
+  const std::uint32_t node = slot.reference();
+  const unsigned outside = 8 * FibNodes::position(node);
+  std::uint32_t child = 0;
+  for (unsigned i = 0; i < runs.size(); ++i) {
+    const std::uint32_t value = runs[i].value;
+    if (!is_leaf(value) && (child || !FibNodes::has_runs(value))) return false;
+    if ((is_leaf(value) ? runs[i].length : edit().miss_length(value)) > outside) return false;
+    if (!is_leaf(value)) child = value;
+  }
+  if (!child) *slot.length = runs[0].length;
+  slot.entry->store(child ? child : runs[0].value, std::memory_order_release);
+  edit().give(node);
+  return true;
+}
+
+// Makes a full node a smaller one when it holds little, or leaves it out. Not at once, so
+// that one route that comes and goes does not remake it each time.
 template <class Address>
 bool Fib<Address>::tidy_full(Slot slot, const Address& address) {
   constexpr unsigned kFew = FibLayout<Address>::kMediumRuns * 3 / 4;
@@ -313,6 +331,7 @@ bool Fib<Address>::tidy_full(Slot slot, const Address& address) {
     runs.append(i, nodes_.words(node)[i].load(std::memory_order_relaxed), nodes_.lengths(node)[i]);
   }
   if (runs.size() > kFew) return false;
+  if (position == Editor::kFullPosition) return leave_out_full(slot, runs);
   const FibLeaf miss = covering(address, static_cast<std::uint8_t>(8 * position + 1));
   const std::uint32_t smaller = edit().make(address, miss, runs);
   if (smaller == 0) return false;

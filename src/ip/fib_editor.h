@@ -23,6 +23,7 @@ class FibEditor {
   using Layout = FibLayout<Address>;
   using Entry = FibNodes::Entry;
   static constexpr std::uint8_t kNoLength = 0xff;  // of an entry that is a node
+  static constexpr unsigned kFullPosition = 2;     // nodes that take this byte are always full
 
   explicit FibEditor(FibNodes& nodes) : nodes_(nodes) {}
 
@@ -67,11 +68,11 @@ class FibEditor {
 
   /// Whether a node of these runs has the form of this one.
   static constexpr bool same_form(std::uint32_t node, const FibRuns& runs) {
-    return form_for(runs.size()) == (node & kFormBits);
+    return form_for(runs) == (node & kFormBits);
   }
   /// A node that is not yet in the trie; 0 when there is no room.
   std::uint32_t make(const Address& address, FibLeaf without, const FibRuns& runs) {
-    const std::uint32_t form = form_for(runs.size());
+    const std::uint32_t form = form_for(runs);
     const std::uint32_t first = nodes_.take(units_of(form));
     if (first == FibNodes::kNone) return 0;
     const std::uint32_t node = form | runs.position() << 25 | first;
@@ -116,10 +117,11 @@ class FibEditor {
   static constexpr unsigned runs_in(std::uint32_t node) {
     return FibNodes::is_medium(node) ? Layout::kMediumRuns : Layout::kSmallRuns;
   }
-  // The smallest that has room.
-  static constexpr std::uint32_t form_for(unsigned runs) {
-    if (runs <= Layout::kSmallRuns) return FibNodes::kNodeBit | FibNodes::kRunsBit;
-    if (runs <= Layout::kMediumRuns) return FibNodes::kNodeBit | FibNodes::kRunsBit | FibNodes::kMediumBit;
+  // The smallest that has room; directly below the root the fastest.
+  static constexpr std::uint32_t form_for(const FibRuns& runs) {
+    if (runs.position() == kFullPosition) return FibNodes::kNodeBit;
+    if (runs.size() <= Layout::kSmallRuns) return FibNodes::kNodeBit | FibNodes::kRunsBit;
+    if (runs.size() <= Layout::kMediumRuns) return FibNodes::kNodeBit | FibNodes::kRunsBit | FibNodes::kMediumBit;
     return FibNodes::kNodeBit;
   }
 

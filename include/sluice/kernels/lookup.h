@@ -30,8 +30,8 @@ struct Lookup : Rules {
     }
   };
   struct Key {
-    const FibNodes::Entry* entry;  ///< the next to read, or null when value is the end
-    std::uint32_t value;           ///< what led to it
+    const FibNodes::Entry* entry;  ///< the next to read
+    std::uint32_t value;           ///< what led to it, or the end
     Address destination;
   };
 
@@ -44,26 +44,26 @@ struct Lookup : Rules {
     const Address& destination = ip_of(packet).destination;
     if constexpr (Rules::kLinks) {
       if (destination.is_link_local()) [[unlikely]]
-        return {nullptr, kOnLink, destination};
+        return {&kOnLinkEntry, FibNodes::kAtRoot, destination};
     }
-    if (!fib) return {nullptr, ForwardingIndex::kNone, destination};
+    if (!fib) [[unlikely]]
+      return {&kNoTableEntry, FibNodes::kAtRoot, destination};
     const auto* entry = fib->first(destination);
     __builtin_prefetch(entry);
-    return {entry, 0, destination};
+    return {entry, FibNodes::kAtRoot, destination};
   }
-  void step(Packet&, Key& key, Worker&) const noexcept {
-    if (key.entry) step(key);
-  }
+  void step(Packet&, Key& key, Worker&) const noexcept { step(key); }
   Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace) const noexcept {
-    while (key.entry) step(key);
+    while (!FibNodes::is_leaf(key.value)) step(key);
     if (trace) *trace = {key.destination, packet.table, ForwardingIndex{key.value}, 0};
-    if (key.value == ForwardingIndex::kNone) return Drop::NoTable;
-    if constexpr (Rules::kLinks) {
-      if (key.value == kOnLink) [[unlikely]]
-        return on_link(packet, worker, trace);
-    }
     packet.forwarding = ForwardingIndex{key.value};
     const Forwarding* object = &tables.forwarding.at(packet.forwarding);
+    if (object->kind == ForwardingKind::Adjacency) [[likely]]
+      return send(packet, *object, Rules::kRewrite);
+    if (key.value == kNoTable) return Drop::NoTable;
+    if constexpr (Rules::kLinks) {
+      if (key.value == kOnLink) return on_link(packet, worker, trace);
+    }
     if (object->kind == ForwardingKind::Group) {
       if (packet.flow_hash == 0) packet.flow_hash = Rules::flow_hash_of(packet);
       packet.forwarding = object->members[packet.flow_hash & (object->group_size - 1u)];
@@ -74,12 +74,12 @@ struct Lookup : Rules {
   }
 
  private:
-  static constexpr std::uint32_t kOnLink = ForwardingIndex::kNone - 1;
-  static const Header& ip_of(const Packet& packet) noexcept { return *packet.header<Header>(); }
-  void step(Key& key) const noexcept {
-    Rules::nodes_of(tables).step(key.value, key.entry, key.destination,
-                                 [&](std::uint32_t leaf) { return tables.forwarding.place(ForwardingIndex{leaf}); });
-  }
+  // Leaves that no table has.
+  static constexpr std::uint32_t kNoTable = ForwardingTable::kCapacity, kOnLink = kNoTable + 1;
+  static inline const FibNodes::Entry kNoTableEntry{kNoTable}, kOnLinkEntry{kOnLink};
+
+  static const Header& ip_of(const Packet& packet) noexcept { return *packet.known_header<Header>(); }
+  void step(Key& key) const noexcept { Rules::nodes_of(tables).step(key.value, key.entry, key.destination); }
 
   // RFC 4007 section 9: the zone is the link that the packet came by, or that its maker chose.
   [[gnu::noinline]] Verdict on_link(Packet& packet, Worker& worker, Trace* trace) const noexcept {
