@@ -149,7 +149,7 @@ class Chain {
   }
 
   // A packet has got its verdict at I: on to the next node, or out. False: it has left.
-  template <std::size_t I>
+  template <std::size_t I, bool kHooked>
   [[gnu::always_inline]] static bool go_on(Pass& pass, const Kernels& kernels, Worker& worker, std::uint32_t hooks,
                                            Packet& packet, std::size_t place, std::uint16_t code) noexcept {
     if (code != kCodes[I]) [[unlikely]] {
@@ -159,20 +159,22 @@ class Chain {
     if constexpr (I + 1 == kSize) {
       return true;
     } else {
-      if (hooks >> I & 1) return true;
+      if constexpr (kHooked) {
+        if (hooks >> I & 1) return true;
+      }
       if constexpr (Staged<Kernel<I + 1>>) {
         std::get<I + 1>(pass.keys)[place] = std::get<I + 1>(kernels)->prepare(packet, worker);
         return true;
       } else {
         typename Kernel<I + 1>::Trace* const trace = nullptr;
-        return go_on<I + 1>(pass, kernels, worker, hooks, packet, place,
-                            (*std::get<I + 1>(kernels))(packet, worker, trace).code());
+        return go_on<I + 1, kHooked>(pass, kernels, worker, hooks, packet, place,
+                                     (*std::get<I + 1>(kernels))(packet, worker, trace).code());
       }
     }
   }
 
   template <std::size_t B>
-  [[gnu::always_inline]] static void stages(Pass& pass) noexcept {
+  [[gnu::flatten]] static void stages(Pass& pass) noexcept {
     auto& keys = std::get<B>(pass.keys);
     auto& staged = *std::get<B>(pass.kernels);
     if (!pass.prepared) {
@@ -186,22 +188,21 @@ class Chain {
     }
   }
 
-  /// The stretch that begins at B. Returns the node behind it.
-  template <std::size_t B>
-  [[gnu::flatten]] static std::size_t stretch(Pass& pass) noexcept {
+  /// The packets' way from B to the end of its stretch, or to a node that hooks names. Returns how many stay.
+  template <std::size_t B, bool kHooked>
+  [[gnu::flatten]] static std::size_t walk(Pass& pass) noexcept {
     constexpr std::size_t kAhead = prefetch_distance<Kernel<B>>();
     Worker& worker = pass.worker;
     const std::uint32_t hooks = pass.hooks;
     Packet** const packets = pass.packets;
     const std::size_t count = pass.count;
-    pass.entered = count;
-    if constexpr (Staged<Kernel<B>>) stages<B>(pass);
+    const std::size_t ahead = pass.began || count < kAhead ? 0 : count - kAhead;  // later stretches find them in caches
     const Kernels kernels = pass.kernels;  // a copy: no store to a packet can be thought to change it
     auto& first = *std::get<B>(kernels);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
       Packet& packet = *packets[i];
-      if (i + kAhead < count) prefetch(packets[i + kAhead]);
+      if (i < ahead) prefetch(packets[i + kAhead]);
       typename Kernel<B>::Trace* const trace = nullptr;
       std::uint16_t code;
       if constexpr (Staged<Kernel<B>>) {
@@ -209,9 +210,18 @@ class Chain {
       } else {
         code = first(packet, worker, trace).code();
       }
-      if (go_on<B>(pass, kernels, worker, hooks, packet, kept, code)) packets[kept++] = &packet;
+      if (go_on<B, kHooked>(pass, kernels, worker, hooks, packet, kept, code)) packets[kept++] = &packet;
     }
-    pass.count = kept;
+    return kept;
+  }
+
+  /// The stretch that begins at B. Returns the node behind it.
+  template <std::size_t B>
+  static std::size_t stretch(Pass& pass) noexcept {
+    const std::uint32_t hooks = pass.hooks;
+    pass.entered = pass.count;
+    if constexpr (Staged<Kernel<B>>) stages<B>(pass);
+    pass.count = hooks == 0 ? walk<B, false>(pass) : walk<B, true>(pass);
     std::size_t last = B;
     while (last < last_of<B>() && !(hooks >> last & 1)) ++last;
     if (last + 1 < kSize) pass.prepared = last == last_of<B>() && !(hooks >> last & 1);

@@ -40,10 +40,10 @@ struct InterfaceTable {
     return std::uint64_t{slot} << 24 | std::uint64_t{outer} << 12 | inner;
   }
   /// Null when the index is stale or was never given out.
-  const InterfaceState* find(InterfaceIndex index) const noexcept {
-    if (index.slot() >= slots.size()) return nullptr;
-    const InterfaceState& state = slots[index.slot()];
-    return state.index == index ? &state : nullptr;
+  const InterfaceState* find(InterfaceIndex index) const noexcept { return find(slots.data(), slots.size(), index); }
+  static const InterfaceState* find(const InterfaceState* slots, std::size_t count, InterfaceIndex index) noexcept {
+    const InterfaceState* const state = slots + index.slot();
+    return index.slot() < count && state->index == index ? state : nullptr;
   }
   SLUICE_API InterfaceIndex find_vlan(InterfaceIndex parent, std::uint16_t outer, std::uint16_t inner) const noexcept;
 };

@@ -90,7 +90,9 @@ class SLUICE_API Worker {
   BufferCache& buffers() { return buffers_; }
 
   /// The interface, or null when it is gone. Good for this pass.
-  const InterfaceState* interface(InterfaceIndex index) const noexcept { return interfaces_->find(index); }
+  const InterfaceState* interface(InterfaceIndex index) const noexcept {
+    return InterfaceTable::find(slots_, slot_count_, index);
+  }
   const InterfaceTable& interfaces() const noexcept { return *interfaces_; }
   const FeatureChains& features() const noexcept { return *features_; }
   const TxBindings& tx() const noexcept { return *tx_; }
@@ -161,6 +163,8 @@ class SLUICE_API Worker {
   std::uint64_t now_ = 0;
   BufferCache buffers_;
   const InterfaceTable* interfaces_ = nullptr;
+  const InterfaceState* slots_ = nullptr;  // interfaces_'s, a load closer
+  std::size_t slot_count_ = 0;
   const FeatureChains* features_ = nullptr;
   const TxBindings* tx_ = nullptr;
   const TraceState* trace_ = nullptr;

@@ -91,9 +91,8 @@ void GraphRuntime::run_chain(NodeRuntime& entry, const ChainPlace& place, Worker
   if (entry.chains.size() > 1 && 2 * stayed < count) entry.chain = (entry.chain + 1) % entry.chains.size();
   if (frame->count == 0) return;
   const std::span<Packet* const> packets(frame->packets.data(), frame->count);
-  std::uint32_t differs = 0;
-  for (const Packet* packet : packets) differs |= packet->tx_interface.value ^ packets[0]->tx_interface.value;
-  if (differs == 0) {
+  const InterfaceIndex out = packets[0]->tx_interface;
+  if (std::all_of(packets.begin(), packets.end(), [&](const Packet* p) { return p->tx_interface == out; })) {
     hand_on(worker, device_of(worker, *packets[0]), frame);
   } else {
     for (Packet* packet : packets) append(worker, device_of(worker, *packet), packet);

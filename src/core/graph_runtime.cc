@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstring>
 
 #include "sluice/graph.h"
 #include "sluice/worker.h"
@@ -226,9 +227,9 @@ void GraphRuntime::hand_on(Worker& worker, NodeIndex target, Frame*& frame) noex
 void GraphRuntime::dispatch(NodeRuntime& from, Worker& worker, Frame*& frame, const std::uint16_t* codes) noexcept {
   const std::uint16_t first = codes[0];
   const std::span<Packet* const> packets(frame->packets.data(), frame->count);
-  std::uint16_t differs = 0;
-  for (std::size_t i = 1; i < packets.size(); ++i) differs |= static_cast<std::uint16_t>(codes[i] ^ first);
-  if (differs != 0 || (first >= from.edge_count && first != kVerdictHold)) {
+  // Each is as the one behind it.
+  const bool differs = std::memcmp(codes, codes + 1, (packets.size() - 1) * sizeof *codes) != 0;
+  if (differs || (first >= from.edge_count && first != kVerdictHold)) {
     dispatch(from, worker, packets, codes);
     return;
   }

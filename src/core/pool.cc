@@ -235,14 +235,13 @@ void BufferCache::free(std::span<Packet* const> packets) noexcept {
 #ifdef SLUICE_DEBUG
   for (Packet* packet : packets) free(packet);
 #else
-  for (Packet* packet : packets) {
-    if (packet->next_segment || packet->has(kShared)) [[unlikely]] {
-      free(packet);
-      continue;
-    }
-    if (count_ == kCapacity) [[unlikely]]
-      spill();
-    stack_[count_++] = packet;
+  for (std::size_t i = 0; i < packets.size();) {
+    if (count_ == kCapacity) spill();
+    const std::size_t end = std::min(packets.size(), i + kCapacity - count_);
+    std::size_t count = count_;
+    while (i < end && !packets[i]->next_segment && !packets[i]->has(kShared)) stack_[count++] = packets[i++];
+    count_ = count;
+    if (i < end) free(packets[i++]);
   }
 #endif
 }

@@ -69,6 +69,8 @@ Worker::~Worker() {
 
 void Worker::begin_pass() noexcept {
   interfaces_ = &shared_.interfaces.read(*this);
+  slots_ = interfaces_->slots.data();
+  slot_count_ = interfaces_->slots.size();
   features_ = &shared_.features.read(*this);
   tx_ = &shared_.tx.read(*this);
   const TraceState& trace = shared_.trace.read(*this);

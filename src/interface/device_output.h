@@ -2,7 +2,7 @@
 // NAME-output: gives packets to a driver's transmit queues. A batch kernel, because a queue takes a run of packets in
 // one call (one system call, one doorbell).
 #pragma once
-#include <array>
+#include <algorithm>
 
 #include "sluice/node.h"
 
@@ -43,6 +43,11 @@ struct DeviceOutput {
   }
 
  private:
+  static std::uint64_t bytes_of(std::span<Packet* const> packets) noexcept {
+    std::uint64_t bytes = 0;
+    for (const Packet* packet : packets) bytes += packet->chain_length;
+    return bytes;
+  }
   static void send(Batch<DeviceOutput>& batch, Worker& worker, std::size_t begin, std::size_t end,
                    InterfaceIndex index) noexcept {
     const InterfaceState* out = worker.interface(index);
@@ -69,21 +74,20 @@ struct DeviceOutput {
       }
       return;
     }
-    std::uint64_t bytes = 0;
-    std::array<std::uint32_t, kVectorMax> sizes;
-    for (std::size_t i = begin; i < end; ++i) sizes[i - begin] = batch.packets[i]->chain_length;
+    // Those that the queue takes are not ours to look at any more.
     const auto packets = batch.packets.subspan(begin, end - begin);
+    std::uint64_t bytes = bytes_of(packets);
     std::size_t taken = 0;
     if (worker.capturing()) [[unlikely]] {
       taken = worker.transmit_captured(*binding.queue, packets);
     } else {
       taken = binding.queue->transmit(worker, packets);
     }
-    for (std::size_t i = 0; i < taken; ++i) bytes += sizes[i];
+    if (taken < packets.size()) bytes -= bytes_of(packets.subspan(taken));
     auto& counters = worker.counters(index);
     counters[InterfaceCounter::TxPackets].add(taken);
     counters[InterfaceCounter::TxBytes].add(bytes);
-    for (std::size_t i = begin; i < begin + taken; ++i) batch.codes[i] = kVerdictHold;
+    std::fill_n(batch.codes + begin, taken, kVerdictHold);
     if (begin + taken < end) counters[InterfaceCounter::TxError].add(end - begin - taken);
     for (std::size_t i = begin + taken; i < end; ++i) batch.set(i, Drop::TxFull);
   }

@@ -60,6 +60,8 @@ struct EthernetInput {
     packet.l2_offset = packet.offset();
     std::uint16_t type = ethernet->type.host();
     packet.pull(sizeof(EthernetHeader));
+    if (type == kEthertypeIp4) [[likely]]
+      return Next::Ip4Input;
     if (type == kEthertypeVlan || type == kEthertypeQinQ) [[unlikely]] {
       const Tagged tagged = take_tags(packet, type, trace);
       if (!tagged.whole) return Drop::Truncated;

@@ -7,6 +7,9 @@
 #include <sluice/net/ip4.h>
 #include <sluice/node.h>
 
+#include <array>
+#include <type_traits>
+
 namespace sluice {
 
 struct Ip4Input {
@@ -63,21 +66,38 @@ struct Ip4Input {
     const auto* ip = packet.header<Ip4Header>();
     if (!ip) return Drop::Truncated;
     if (trace) *trace = {ip->source, ip->destination, ip->total_length.host(), ip->protocol, ip->ttl};
-    const std::uint32_t total = ip->total_length.host();
-    std::size_t header_bytes = sizeof(Ip4Header);
-    if (ip->version_ihl != 0x45) [[unlikely]] {
-      if (ip->version_ihl >> 4 != 4) return Drop::BadVersion;
-      header_bytes = std::size_t{ip->version_ihl & 15u} * 4;
-      if (header_bytes < sizeof(Ip4Header) || header_bytes > packet.length) return Drop::BadHeaderLength;
-    }
+    if (ip->version_ihl == kPlain) [[likely]]
+      return judge(packet, *ip, std::integral_constant<std::size_t, sizeof(Ip4Header)>{}, worker);
+    if (ip->version_ihl >> 4 != 4) return Drop::BadVersion;
+    const std::size_t header_bytes = std::size_t{ip->version_ihl & 15u} * 4;
+    if (header_bytes < sizeof(Ip4Header) || header_bytes > packet.length) return Drop::BadHeaderLength;
+    return judge_with_options(packet, *ip, header_bytes, worker);
+  }
+
+ private:
+  static constexpr std::uint8_t kPlain = 0x45;  // version 4, no options
+
+  [[gnu::noinline]] static Verdict judge_with_options(Packet& packet, const Ip4Header& ip, std::size_t header_bytes,
+                                                      Worker& worker) noexcept {
+    return judge(packet, ip, header_bytes, worker);
+  }
+
+  // header_bytes is a constant where there are no options.
+  template <class Bytes>
+  static Verdict judge(Packet& packet, const Ip4Header& ip, Bytes header_bytes, Worker& worker) noexcept {
+    constexpr bool kOptions = std::is_same_v<Bytes, std::size_t>;
+    const std::uint32_t total = ip.total_length.host();
     if (total < header_bytes || total > packet.chain_length) return Drop::BadTotalLength;
-    if (!header_checksum_ok(*ip, header_bytes)) return Drop::BadChecksum;
-    const std::uint32_t source = ip->source.host(), destination = ip->destination.host();
-    if (martian_source(source, destination)) return Drop::MartianSource;
-    if (martian_destination(destination)) return Drop::MartianDestination;
+    if (!header_sum_ok(ip, header_bytes)) return Drop::BadChecksum;
+    const bool special = (kSpecial[ip.source.bytes[0]] | kSpecial[ip.destination.bytes[0]]) != 0;
+    if (special) [[unlikely]] {
+      if (const auto verdict = check_special(ip.source.host(), ip.destination.host()); verdict != Next::Ip4Lookup)
+        return verdict;
+    }
     // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded, unless it is one in IP too.
-    if (packet.has(kBroadcast) && destination < kMulticast) return Drop::LinkBroadcast;
-    if (header_bytes > sizeof(Ip4Header)) [[unlikely]] {
+    if (packet.has(kBroadcast) && ip.destination.host() < kMulticast) [[unlikely]]
+      return Drop::LinkBroadcast;
+    if constexpr (kOptions) {
       if (const auto verdict = check_options(packet, header_bytes); verdict != Next::Ip4Lookup) return verdict;
     }
     const InterfaceState* in = worker.interface(packet.rx_interface);
@@ -87,41 +107,39 @@ struct Ip4Input {
     packet.table = in->table4;
     packet.l3_offset = packet.offset();
     packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + header_bytes);
-    if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip->protocol, total)) return Drop::ChecksumPlace;
-    if (destination >= kMulticast) [[unlikely]] {
-      return destination == kBroadcastAddress || destination >> 8 == kLinkMulticast ? Verdict(Next::Ip4Local)
-                                                                                    : Verdict(Drop::Multicast);
-    }
+    if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip.protocol, total)) return Drop::ChecksumPlace;
+    if (special && ip.destination.host() >= kMulticast) [[unlikely]]
+      return multicast(ip.destination.host());
     return Next::Ip4Lookup;
   }
 
- private:
   // RFC 1071: the sum over a header with its checksum is all ones.
-  static bool header_checksum_ok(const Ip4Header& ip, std::size_t bytes) noexcept {
-    if (bytes == sizeof ip) [[likely]] {  // without a loop
-      std::uint64_t first, second;
-      std::uint32_t last;
-      std::memcpy(&first, &ip, sizeof first);
-      std::memcpy(&second, &ip.ttl, sizeof second);
-      std::memcpy(&last, &ip.destination, sizeof last);
-      constexpr std::uint64_t kLow = 0xffffffff;
-      return checksum_fold((first & kLow) + (first >> 32) + (second & kLow) + (second >> 32) + last) == 0xffff;
-    }
+  static bool header_sum_ok(const Ip4Header& ip, std::size_t bytes) noexcept {
+    if (bytes == sizeof ip) [[likely]]
+      return ip4_header_sum_ok(&ip);
     return checksum_fold(checksum_add(0, &ip, bytes)) == 0xffff;
   }
   static constexpr std::uint32_t kMulticast = 0xe0000000, kReserved = 0xf0000000, kBroadcastAddress = 0xffffffff;
   static constexpr std::uint32_t kLinkMulticast = 0xe00000;  // 224.0.0.0/24, RFC 5771 section 4
+  // First octets of addresses that are not simply a host's.
+  static constexpr auto kSpecial = [] {
+    std::array<std::uint8_t, 256> special{};
+    for (std::size_t octet = 0; octet < special.size(); ++octet) {
+      special[octet] = octet == 0 || octet == 127 || octet >= kMulticast >> 24 ? 1 : 0;
+    }
+    return special;
+  }();
 
   // RFC 1812 section 5.3.7. 0.0.0.0 asks for an address (DHCP), by limited broadcast only.
-  static bool martian_source(std::uint32_t source, std::uint32_t destination) noexcept {
-    const std::uint32_t top = source >> 24;
-    if (top != 0 && top != 127 && top < 224) [[likely]]
-      return false;
-    return source != 0 || destination != kBroadcastAddress;
+  [[gnu::noinline]] static Verdict check_special(std::uint32_t source, std::uint32_t destination) noexcept {
+    if (kSpecial[source >> 24] && (source != 0 || destination != kBroadcastAddress)) return Drop::MartianSource;
+    const bool reserved = destination >= kReserved && destination != kBroadcastAddress;
+    if (reserved || (kSpecial[destination >> 24] && destination < kMulticast)) return Drop::MartianDestination;
+    return Next::Ip4Lookup;
   }
-  static bool martian_destination(std::uint32_t destination) noexcept {
-    const std::uint32_t top = destination >> 24;
-    return top == 0 || top == 127 || (destination >= kReserved && destination != kBroadcastAddress);
+  static Verdict multicast(std::uint32_t destination) noexcept {
+    return destination == kBroadcastAddress || destination >> 8 == kLinkMulticast ? Verdict(Next::Ip4Local)
+                                                                                  : Verdict(Drop::Multicast);
   }
 
   // RFC 791 section 3.1. Options travel on unchanged; source routes are refused (RFC 7126 section 4.3).

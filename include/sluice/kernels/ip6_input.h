@@ -63,11 +63,9 @@ struct Ip6Input {
     if (std::to_integer<unsigned>(packet.data[0]) >> 4 != 6) return Drop::BadVersion;
     const std::uint32_t total = sizeof(Ip6Header) + ip->payload_length.host();
     if (total > packet.chain_length) return Drop::BadPayloadLength;
-    // RFC 4291 section 2.5.2: without a source address one speaks to the link only, to find out whether it is free.
-    if (ip->source.is_multicast() || ip->source.is_loopback() ||
-        (ip->source.is_unspecified() && !ip->destination.is_multicast())) {
+    const bool special = is_special(ip->source) || is_special(ip->destination);
+    if (special && martian_source(*ip)) [[unlikely]]
       return Drop::MartianSource;
-    }
     const InterfaceState* in = worker.interface(packet.rx_interface);
     if (!in) return Drop::NoInterface;
     packet.l3_offset = packet.offset();
@@ -79,16 +77,24 @@ struct Ip6Input {
       if (const Verdict v = hop_by_hop(packet, *ip); v != Next::Ip6Lookup) return v;
     }
     if (packet.chain_length > total) cut_chain(packet, total, worker);
-    const std::uint8_t first = ip->destination.bytes[0];
-    if (first == 0xff) [[unlikely]]
-      return multicast(ip->destination);
-    if (first == 0 && (ip->destination.is_unspecified() || ip->destination.is_loopback()))
-      return Drop::MartianDestination;
+    if (special) [[unlikely]] {
+      if (ip->destination.is_multicast()) return multicast(ip->destination);
+      if (ip->destination.is_unspecified() || ip->destination.is_loopback()) return Drop::MartianDestination;
+    }
     if (packet.has(kBroadcast)) return Drop::LinkBroadcast;
     return Next::Ip6Lookup;
   }
 
  private:
+  // Of an address that may not be one host's: the first byte is zero or all ones.
+  static bool is_special(const Ip6Address& address) noexcept {
+    return static_cast<std::uint8_t>(address.bytes[0] + 1) <= 1;
+  }
+  // RFC 4291 section 2.5.2: without a source address one speaks to the link only, to find out whether it is free.
+  static bool martian_source(const Ip6Header& ip) noexcept {
+    return ip.source.is_multicast() || ip.source.is_loopback() ||
+           (ip.source.is_unspecified() && !ip.destination.is_multicast());
+  }
   // RFC 4291 section 2.7: scope 2 is the link. Nothing that came from a link has scope 0 or 1.
   static Verdict multicast(const Ip6Address& destination) noexcept {
     const unsigned scope = destination.bytes[1] & 15u;

@@ -46,7 +46,7 @@ struct Rewrite : Rules {
     if (adjacency.kind != ForwardingKind::Adjacency) return Drop::NoAdjacency;
     const InterfaceState* out = worker.interface(adjacency.interface);
     if (!out) return Drop::NoInterface;
-    auto* ip = packet.header<Header>();
+    auto* ip = packet.known_header<Header>();
     const std::uint32_t mtu = adjacency.mtu ? adjacency.mtu : out->mtu;
     if (trace) *trace = {adjacency.interface, mtu, Rules::hops_left(*ip), adjacency.next_hop};
     const bool local = packet.has(kLocal);

@@ -4,6 +4,7 @@
 #pragma once
 #include <sluice/net/address.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,6 +53,21 @@ inline std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
   sum = (sum & 0xffff) + (sum >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(sum);
+}
+
+/// Whether an IPv4 header without options and its checksum sum up to all ones.
+inline bool ip4_header_sum_ok(const void* bytes) noexcept {
+  std::uint64_t sum, second;
+  std::uint32_t third;
+  std::memcpy(&sum, bytes, sizeof sum);
+  std::memcpy(&second, static_cast<const std::byte*>(bytes) + 8, sizeof second);
+  std::memcpy(&third, static_cast<const std::byte*>(bytes) + 16, sizeof third);
+  sum += __builtin_add_overflow(sum, second, &sum);
+  sum += __builtin_add_overflow(sum, std::uint64_t{third}, &sum);
+  sum += std::rotl(sum, 32);  // the upper half is both halves with their carry
+  auto folded = static_cast<std::uint32_t>(sum >> 32);
+  folded += std::rotl(folded, 16);
+  return folded >> 16 == 0xffff;
 }
 
 /// What is stored in the field for a sum.
