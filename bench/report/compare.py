@@ -42,12 +42,12 @@ def table(made):
                                for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
 
 
-def about(there, here):
+def about(name, there, here):
     """What the reader must know of the baseline's machine."""
-    said = f"baseline: {there.get('revision', 'of an unknown revision')}, {there.get('time', 'at an unknown time')}"
+    said = f"baseline {name}"
     differences = machine.differences(there, here)
     if not differences:
-        return f"{said}, measured on a machine like this one"
+        return f"{said}: measured on a machine like this one"
     return "\n  ".join([f"{said}\nANOTHER MACHINE than the baseline's, so ratios say little:"] + differences)
 
 

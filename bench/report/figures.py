@@ -3,7 +3,8 @@
 
     {"machine": {…}, "figures": {"graph/ip4_forward/1000": {"cycles_per_packet": 31.2, "Mpps": 83.2}, …}, …}
 
-A figure's name says what was measured, its counters what came out. What else a file holds is its subject's own.
+A figure's name says what was measured, its first part is the subject; its counters say what came out. A baseline also
+says of which revision each subject is ("subjects"). What else a file holds is its subject's own.
 """
 import json
 import pathlib
@@ -55,6 +56,14 @@ def load(path):
             if not is_number(value):
                 raise Bad(f"{path}: {name}: {counter} is {value!r}, not a number")
     return content["machine"], content["figures"]
+
+
+def origins(path):
+    """Of a baseline: revision, time and load of each subject."""
+    found = _json(path).get("subjects", {})
+    if not isinstance(found, dict) or not all(isinstance(origin, dict) for origin in found.values()):
+        raise Bad(f"{path}: subjects must be an object of objects")
+    return found
 
 
 def write(path, machine, figures, **more):

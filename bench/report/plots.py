@@ -164,7 +164,8 @@ def main():
     arguments = parser.parse_args()
     try:
         description, made = figures.load(arguments.baselines / f"{arguments.baseline}.json")
-        note = f"{description.get('cpu')}, TSC {description.get('tsc_mhz')} MHz, {description.get('revision')}"
+        graph = figures.origins(arguments.baselines / f"{arguments.baseline}.json").get("graph", {})
+        note = f"{description.get('cpu')}, TSC {description.get('tsc_mhz')} MHz, {graph.get('revision')}"
         draw(made, arguments.output, note)
     except figures.Bad as error:
         sys.exit(f"tools/bench: {error}")

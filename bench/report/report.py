@@ -25,8 +25,7 @@ def options():
     parser.add_argument("--baselines", type=pathlib.Path, default=BASELINES, metavar="FOLDER",
                         help="where baselines are (bench/baselines)")
     parser.add_argument("--baseline", metavar="NAME", help="this one, not the one of a machine like this")
-    parser.add_argument("--save", metavar="NAME", help="make what was measured the baseline NAME")
-    parser.add_argument("--need", default="", help=argparse.SUPPRESS)  # subjects that a baseline must have
+    parser.add_argument("--save", metavar="NAME", help="make what was measured (part of) the baseline NAME")
     arguments = parser.parse_args()
     if arguments.save and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", arguments.save):
         parser.error(f"--save {arguments.save}: a name has small letters, digits and dashes")
@@ -54,19 +53,24 @@ def baseline_for(arguments, here):
 
 
 def save(arguments, subjects):
-    missing = [name for name in arguments.need.split(",") if name and name not in subjects]
-    if missing:
-        raise figures.Bad(f"a baseline has every subject, and not measured are: {', '.join(missing)}; "
-                          f"run: tools/bench {missing[0]}")
-    first, (here, _) = next(iter(subjects.items()))
-    for name, (other, _) in subjects.items():
-        differences = machine.differences(here, other)
-        if differences or here.get("revision") != other.get("revision"):
-            found = "; ".join(differences) or f"revision: {here.get('revision')} there, {other.get('revision')} here"
-            raise figures.Bad(f"{first} and {name} were not measured alike ({found}); measure one of them again")
-    together = {name: counters for _, made in subjects.values() for name, counters in made.items()}
+    """What was measured takes the place of the same subjects' figures; those of others stay."""
     path = arguments.baselines / f"{arguments.save}.json"
-    figures.write(path, here, together)
+    first, (here, _) = next(iter(subjects.items()))
+    alike = {name: description for name, (description, _) in subjects.items()}
+    kept, origins = {}, {}
+    if path.exists():
+        alike[arguments.save], kept = figures.load(path)
+        origins = figures.origins(path)
+    for name, other in alike.items():
+        if differences := machine.differences(here, other):
+            raise figures.Bad(f"{first} and {name} were not measured alike ({'; '.join(differences)}); measure one of "
+                              "them again, or save under another name")
+    made = {name: counters for name, counters in kept.items() if name.split("/")[0] not in subjects}
+    for name, (description, measured_figures) in subjects.items():
+        made |= measured_figures
+        origins[name] = {key: description.get(key) for key in ("revision", "time", "load")}
+    general = {key: value for key, value in here.items() if key not in ("revision", "time", "load")}
+    figures.write(path, general, made, subjects=origins)
     print(f"baseline written to {path}; draw it: tools/bench plots --baseline {arguments.save}")
 
 
@@ -76,7 +80,7 @@ def main():
         subjects = measured(arguments)
         here = next(iter(subjects.values()))[0]
         found = baseline_for(arguments, here)
-        print(compare.about(found[1], here) if found else f"no baseline in {arguments.baselines} yet")
+        print(compare.about(found[0], found[1], here) if found else f"no baseline in {arguments.baselines} yet")
         for name, (description, _) in subjects.items():
             print(f"{name}: {description.get('revision')}, {description.get('time')}, load {description.get('load')}")
         together = {name: counters for _, made in subjects.values() for name, counters in made.items()}

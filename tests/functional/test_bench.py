@@ -124,19 +124,25 @@ def test_another_machine_is_named_and_the_baseline_of_a_machine_alike_preferred(
     assert "no baseline in" in report(folders).stdout
 
 
-def test_what_was_measured_becomes_a_baseline_whole_or_not_at_all(folders):
+def test_what_was_measured_takes_its_place_in_a_baseline(folders):
     made = folders / "baselines/new.json"
-    done = report(folders, "--save", "new", "--need", "graph,pods,node")
-    assert done.returncode == 1 and "not measured are: node; run: tools/bench node" in done.stderr
-    store(folders / "measured/node.json", {"node/ip4_input": cycles(9)}, revision="def")
-    done = report(folders, "--save", "new", "--need", "graph,pods,node")
-    assert done.returncode == 1 and "graph and node were not measured alike (revision: abc there, def here)" in done.stderr
-    assert not made.exists()
-    store(folders / "measured/node.json", {"node/ip4_input": cycles(9.00049)})
-    assert report(folders, "--save", "new", "--need", "graph,pods,node").returncode == 0
+    assert report(folders, "--save", "new").returncode == 0
+    assert len(json.loads(made.read_text())["figures"]) == 4
+    (folders / "measured/pods.json").unlink()
+    store(folders / "measured/graph.json", {"graph/trace_on": cycles(31.00049)}, revision="def")
+    assert report(folders, "--save", "new").returncode == 0
     saved = json.loads(made.read_text())
-    assert saved["machine"] == MACHINE and saved["figures"]["node/ip4_input"]["cycles_per_packet"] == 9
-    assert len(saved["figures"]) == 5
+    assert {name: list(counters.values())[0] for name, counters in saved["figures"].items()} == {
+        "graph/trace_on": 31, "pods/tcp": 11000}
+    assert saved["subjects"]["graph"]["revision"] == "def" and saved["subjects"]["pods"]["revision"] == "abc"
+    assert saved["machine"]["cpu"] == "a CPU" and "revision" not in saved["machine"]
+    assert "on a machine like this one" in report(folders, "--baseline", "new").stdout
+    before = made.read_bytes()
+    store(folders / "measured/node.json", {"node/ip4_input": cycles(9)}, cpus=4)
+    for words in ([], ["node"]):
+        done = report(folders, *words, "--save", "new")
+        assert done.returncode == 1 and "were not measured alike (cpus: " in done.stderr
+    assert made.read_bytes() == before
     done = report(folders, "--save", "../x")
     assert done.returncode == 2 and "--save ../x: a name has small letters" in done.stderr
 
@@ -214,3 +220,14 @@ def test_entries_are_measured_in_rounds(tmp_path):
     assert done.returncode == 1 and "nothing: no such entry; there are: pool/alloc_free" in done.stderr
     done = run(BENCH, "pool", *words, "--rounds", 0, check=False)
     assert done.returncode == 2 and "--rounds 0: must be at least 1" in done.stderr
+
+
+def test_the_page_shows_the_baseline_as_it_is(tmp_path):
+    done = run("/usr/bin/python3", PLOTS, "--output", tmp_path)
+    page = (ROOT / "docs/performance.md").read_text()
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == sorted(path.name for path in (ROOT / "docs/performance").iterdir()), done.stdout
+    for name in drawn:
+        assert f"(performance/{name})" in page
+        fresh = (tmp_path / name).read_bytes() == (ROOT / "docs/performance" / name).read_bytes()
+        assert fresh, f"docs/performance/{name} is of other figures; run: tools/bench plots"
