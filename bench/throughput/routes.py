@@ -34,10 +34,12 @@ class Asking(threading.Thread):
         self.sluiced, self.took, self.ended = daemon, [], threading.Event()
 
     def run(self):
-        while not self.ended.wait(0.1):
+        ended = False
+        while not ended:
             begin = time.monotonic()
             self.sluiced.cli("show version")
             self.took.append(time.monotonic() - begin)
+            ended = self.ended.wait(0.1)
 
     def stop(self):
         self.ended.set()
