@@ -2,6 +2,7 @@
 """Two pods behind a sluiced, and a steady stream of numbered datagrams between them (udp_stream.cc) that shows whether
 anything was lost."""
 import json
+import pathlib
 import subprocess
 import time
 
@@ -25,6 +26,12 @@ class Node:
         status = open(f"/proc/{self.daemon.process.pid}/status").read()
         return int(status.split("VmRSS:")[1].split()[0]) // 1024
 
+    def worker_waited(self):
+        """Seconds that the worker was ready to run and had no CPU."""
+        tasks = pathlib.Path(f"/proc/{self.daemon.process.pid}/task")
+        worker = next(task for task in tasks.iterdir() if (task / "comm").read_text().startswith("sluice-wk"))
+        return int((worker / "schedstat").read_text().split()[1]) / 1e9
+
     def close(self):
         try:
             self.daemon.stop()
@@ -39,7 +46,7 @@ class Stream:
     def __init__(self, node, rate):
         self.node = node
         program = str(BUILD / "bench/udp_stream")
-        self.before = self.drops()
+        self.before, self.waited = self.drops(), node.worker_waited()
         self.receiver = node.b.popen(program, "receive", B, str(PORT), stdout=subprocess.PIPE, text=True)
         assert self.receiver.stdout.readline().strip() == "ready", "the receiver did not start"
         self.sender = node.a.popen(program, "send", B, str(PORT), str(rate), stdout=subprocess.PIPE, text=True)
@@ -67,7 +74,7 @@ class Stream:
                  if count != self.before.get(name, 0)}
         return {"sent": sent["sent"], "seconds": sent["seconds"], "rate": round(sent["sent"] / sent["seconds"]),
                 "lost": sent["sent"] - got["received"], "repeated": got["repeated"], "overflow": got["overflow"],
-                "where": where}
+                "where": where, "worker_waited_seconds": round(self.node.worker_waited() - self.waited, 2)}
 
     def _settle(self):
         """Until what is under way has come: the pod's counter of received packets stands still."""

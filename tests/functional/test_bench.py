@@ -41,6 +41,18 @@ def test_routes_are_loaded_and_counted_with_what_was_lost(tmp_path):
     assert "3,000 routes in " in done.stdout
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/release", reason="needs root and build/release")
+def test_churn_is_made_and_what_it_costs_is_counted(tmp_path):
+    path = tmp_path / "churn.json"
+    done = run(BENCH, "churn", "--no-build", "--updates", 2500, "--flaps", 20, "--rate", 2000, "--output", path)
+    report = json.loads(path.read_text())
+    assert "revision" in report["machine"] and "lost" in report["figures"]["churn"]
+    for name in ("alone", "disturbed"):
+        row = report["churn"][name]
+        assert 0 <= row["lost"] <= row["sent"] > 0 and row["repeated"] == 0, row
+    assert "2,500 route updates and 20 flaps in " in done.stdout
+
+
 def test_it_says_what_it_can_measure():
     for words, status, said in ((["--help"], 0, "pods"), (["pods", "--rounds"], 2, "expected one argument"),
                                 (["nothing"], 2, "nothing: no such subject")):
