@@ -56,6 +56,13 @@ def build(*targets):
         sys.exit("tools/bench: the build failed")
 
 
+def must_exist(*programs):
+    """Instead of build(): ends the program when something is missing."""
+    missing = [str(program) for program in programs if not program.exists()]
+    if missing:
+        sys.exit(f"tools/bench: {', '.join(missing)}: not built; leave --no-build out")
+
+
 # What must be equal for two figures to be comparable; the rest of a description is to be read.
 DECISIVE = ("cpu", "cpus", "tsc_mhz", "avx512", "virtual", "compiler", "isa")
 

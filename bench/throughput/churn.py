@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench/report"), str(ROOT / "ben
 
 import figures  # noqa: E402
 import machine  # noqa: E402
-from lib.daemon import program  # noqa: E402
+from lib.daemon import BUILD, program  # noqa: E402
 from lib.net import Network, end  # noqa: E402
 from stream import NEXT_HOPS, Node, Stream  # noqa: E402
 
@@ -143,7 +143,9 @@ def main():
     arguments = options()
     if os.geteuid() != 0:
         sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench churn")
-    if not arguments.no_build:
+    if arguments.no_build:
+        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/udp_stream")
+    else:
         machine.build("node", "udp_stream")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))

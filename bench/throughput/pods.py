@@ -253,7 +253,9 @@ def main():
     arguments = options()
     if os.geteuid() != 0:
         sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench pods")
-    if not arguments.no_build:
+    if arguments.no_build:
+        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/tun_relay")
+    else:
         machine.build("node", "tun_relay")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))

@@ -119,7 +119,9 @@ def main():
     arguments = options()
     if os.geteuid() != 0:
         sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench routes")
-    if not arguments.no_build:
+    if arguments.no_build:
+        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/udp_stream", BUILD / "bench/bgp_lines")
+    else:
         machine.build("node", "udp_stream", "bgp_lines")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))

@@ -28,6 +28,14 @@ def test_pods_are_measured_beside_kernel_and_relay(tmp_path):
     assert not left
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("subject", ["pods", "routes", "churn"])
+def test_what_is_not_built_is_named(subject, tmp_path):
+    done = run(BENCH, subject, "--no-build", check=False, env={**os.environ, "SLUICE_BUILD": str(tmp_path)})
+    assert done.returncode == 1 and not done.stdout
+    assert f"{tmp_path}/bin/sluiced" in done.stderr and done.stderr.endswith("not built; leave --no-build out\n")
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/release", reason="needs root and build/release")
 def test_routes_are_loaded_and_counted_with_what_was_lost(tmp_path):
     path = tmp_path / "routes.json"
