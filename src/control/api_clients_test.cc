@@ -2,7 +2,9 @@
 // Many clients at once, some of them bad ones.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -11,6 +13,8 @@
 
 namespace sluice::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr unsigned kClients = 100;
 constexpr unsigned kRounds = 5;
@@ -56,12 +60,14 @@ class Client {
   }
 
  private:
-  /// Tries again when the daemon says that it has too much to do at the moment.
+  /// Tries again when the daemon says that it has too much to do at the moment, and lets it do that: a hundred that ask
+  /// at once again keep a slow one from it for minutes.
   grpc::Status patiently(const std::string& method, const google::protobuf::Message& request,
                          google::protobuf::Message& reply) {
     auto status = unary(stub_, method, request, reply);
-    while (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
-      std::this_thread::yield();
+    for (auto pause = 1ms; status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+         pause = std::min(2 * pause, 50ms)) {
+      std::this_thread::sleep_for(pause);
       status = unary(stub_, method, request, reply);
     }
     return status;
