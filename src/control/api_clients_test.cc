@@ -117,9 +117,12 @@ class Batches : public ::testing::Test {
  protected:
   Batches() : stub_(connect(daemon_.path())) {
     EXPECT_TRUE(daemon_.start.ok()) << text(daemon_.start);
-    daemon_.dispatcher.on_change([this](const Api::Method&, const google::protobuf::Message&, CallContext& call) {
-      changes_.push_back(call.recorded().size());
-      return Status();
+    daemon_.on_loop([this] {
+      daemon_.dispatcher.on_change([this](const Api::Method&, const google::protobuf::Message&, CallContext& call) {
+        changes_.push_back(call.recorded().size());
+        return Status();
+      });
+      return true;
     });
   }
   static Crate crate(const std::vector<std::string>& names, std::string label = {}) {
@@ -150,8 +153,8 @@ class Batches : public ::testing::Test {
     return std::to_string(status.error_code()) + " " + status.error_message();
   }
 
-  FruitDaemon daemon_;
   std::vector<std::size_t> changes_;  // how many things each change was; the control thread's
+  FruitDaemon daemon_;
   grpc::GenericStub stub_;
 };
 
@@ -275,7 +278,7 @@ TEST_F(Batches, AreHeldBackWhileTheControlThreadHasNoTimeAndOthersRunBetweenThem
 }
 
 TEST_F(Batches, OfAClientThatDoesNotReadAreNotTaken) {
-  daemon_.server.limits().stall = std::chrono::milliseconds(50);
+  daemon_.on_loop([this] { return daemon_.server.limits().stall = 50ms; });
   TestCall call;
   open(call);
   for (unsigned i = 0; i < 1000; ++i) {
