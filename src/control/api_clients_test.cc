@@ -22,7 +22,8 @@ constexpr unsigned kRounds = 5;
 /// A client on a connection of its own, on a thread of its own.
 class Client {
  public:
-  Client(const std::string& path, unsigned number) : stub_(connect(path)), name_("fruit-" + std::to_string(number)) {}
+  Client(const std::string& path, unsigned number)
+      : stub_(connect(path, true)), name_("fruit-" + std::to_string(number)) {}
 
   /// Adds a fruit of its own, finds it in the list, counts, and takes it away again. What went wrong, if anything.
   std::string work() {
@@ -81,7 +82,7 @@ TEST(ApiClients, AHundredAtOnceAreServedBesideThoseThatNeverReadOrLeave) {
   FruitDaemon daemon;
   ASSERT_TRUE(daemon.start.ok()) << text(daemon.start);
   daemon.server.limits().stall = std::chrono::milliseconds(20);
-  grpc::GenericStub idle_stub(connect(daemon.path()));
+  grpc::GenericStub idle_stub(connect(daemon.path(), true));
   CountQuery endless;
   endless.set_limit(~std::uint64_t{0});
   std::vector<std::unique_ptr<TestCall>> idle;
