@@ -10,7 +10,6 @@ receiver, sluiced and all clients share the machine's cores.
 import argparse
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -20,9 +19,9 @@ os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench/report"), str(ROOT / "bench/throughput")]
 
 import figures  # noqa: E402
-import machine  # noqa: E402
-from lib.daemon import BUILD, program  # noqa: E402
+from lib.daemon import program  # noqa: E402
 from lib.net import Network, end  # noqa: E402
+import subject  # noqa: E402
 from stream import NEXT_HOPS, Node, Stream  # noqa: E402
 
 FLAPPING = ["create interface null flap0", "set interface state flap0 up", "set interface address flap0 198.18.0.1/24",
@@ -141,15 +140,7 @@ def show(made):
 
 def main():
     arguments = options()
-    if os.geteuid() != 0:
-        sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench churn")
-    if arguments.no_build:
-        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/udp_stream")
-    else:
-        machine.build("node", "udp_stream")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(130))
-    description = machine.describe()
+    description = subject.begin("churn", arguments.no_build, "udp_stream")
     made = measure(arguments)
     figures.write(arguments.output, description, {
         "churn": {"lost": made["disturbed"]["lost"], "lost_alone": made["alone"]["lost"],

@@ -15,7 +15,6 @@ its timer tick, so short runs give rough figures.
 import argparse
 import os
 import pathlib
-import signal
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import figures  # noqa: E402
 import machine  # noqa: E402
 from lib.daemon import BUILD, Daemon, program  # noqa: E402
 from lib.net import Iperf, Network, end  # noqa: E402
+import subject  # noqa: E402
 
 A, B, OUTSIDE = "10.1.0.2", "10.1.0.3", "192.0.2.1"
 UDP = ("-u", "-b", "0", "-l", "1472")
@@ -125,8 +125,7 @@ class Sluice(Path):
             f"create pod a netns {self.a.path} address {A}", f"create pod b netns {self.b.path} address {B}",
             *commands])
         self.spent = {}
-        tasks = pathlib.Path(f"/proc/{self.daemon.process.pid}/task")
-        self.worker = next(task for task in tasks.iterdir() if (task / "comm").read_text().startswith("sluice-wk"))
+        self.worker = subject.worker_of(self.daemon)
 
     def now(self):
         """Ticks of the worker in user and kernel mode, packets that came, and each node's cycles."""
@@ -162,11 +161,7 @@ class Sluice(Path):
                                          for name, value in s.items() if name.startswith("cycles ") and value}}
 
     def close(self):
-        try:
-            self.daemon.stop()
-        finally:
-            self.daemon.kill()
-            self.daemon.remove()
+        subject.close(self.daemon)
 
 
 def measure(arguments):
@@ -251,15 +246,7 @@ def options():
 
 def main():
     arguments = options()
-    if os.geteuid() != 0:
-        sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench pods")
-    if arguments.no_build:
-        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/tun_relay")
-    else:
-        machine.build("node", "tun_relay")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(130))
-    description = machine.describe()
+    description = subject.begin("pods", arguments.no_build, "tun_relay")
     made = summary(*measure(arguments))
     figures.write(arguments.output, description, figures_of(made), seconds=arguments.seconds, pods=made)
     show(made)

@@ -7,7 +7,6 @@ answer, what memory it takes, and how long a restart is until the routes are the
 import argparse
 import os
 import pathlib
-import signal
 import statistics
 import subprocess
 import sys
@@ -19,10 +18,10 @@ os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench/report"), str(ROOT / "bench/throughput")]
 
 import figures  # noqa: E402
-import machine  # noqa: E402
 from lib import daemon as daemons  # noqa: E402
 from lib.daemon import BUILD  # noqa: E402
 from lib.net import Network  # noqa: E402
+import subject  # noqa: E402
 from stream import NEXT_HOPS, Node, Stream  # noqa: E402
 
 
@@ -117,15 +116,7 @@ def options():
 
 def main():
     arguments = options()
-    if os.geteuid() != 0:
-        sys.exit("tools/bench: network namespaces need root; run: sudo tools/bench routes")
-    if arguments.no_build:
-        machine.must_exist(BUILD / "bin/sluiced", BUILD / "bench/udp_stream", BUILD / "bench/bgp_lines")
-    else:
-        machine.build("node", "udp_stream", "bgp_lines")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(130))
-    description = machine.describe()
+    description = subject.begin("routes", arguments.no_build, "udp_stream", "bgp_lines")
     made = measure(arguments)
     counters = {"seconds": made["seconds"], "lost": made["stream"]["lost"], "MB": made["memory_mib"],
                 "longest_answer_ms": made["answers"]["longest_ms"]}

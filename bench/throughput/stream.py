@@ -2,12 +2,13 @@
 """Two pods behind a sluiced, and a steady stream of numbered datagrams between them (udp_stream.cc) that shows whether
 anything was lost."""
 import json
-import pathlib
 import subprocess
 import time
 
 from lib.daemon import BUILD, Daemon
 from lib.net import end, wait_until
+
+import subject
 
 A, B, PORT = "10.1.0.2", "10.1.0.3", 7000
 UPLINK, NEXT_HOPS = "192.0.2.1/24", ("192.0.2.2", "192.0.2.3", "192.0.2.4")
@@ -28,16 +29,10 @@ class Node:
 
     def worker_waited(self):
         """Seconds that the worker was ready to run and had no CPU."""
-        tasks = pathlib.Path(f"/proc/{self.daemon.process.pid}/task")
-        worker = next(task for task in tasks.iterdir() if (task / "comm").read_text().startswith("sluice-wk"))
-        return int((worker / "schedstat").read_text().split()[1]) / 1e9
+        return int((subject.worker_of(self.daemon) / "schedstat").read_text().split()[1]) / 1e9
 
     def close(self):
-        try:
-            self.daemon.stop()
-        finally:
-            self.daemon.kill()
-            self.daemon.remove()
+        subject.close(self.daemon)
 
 
 class Stream:

@@ -319,8 +319,8 @@ bool Fib<Address>::leave_out_full(Slot slot, const FibRuns& runs) {
   return true;
 }
 
-// Makes a full node a smaller one when it holds little, or leaves it out. Not at once, so
-// that one route that comes and goes does not remake it each time.
+// Makes a full node a smaller one when it holds little, or leaves it out. Not at once, so that one route that comes and
+// goes does not remake it each time.
 template <class Address>
 bool Fib<Address>::tidy_full(Slot slot, const Address& address) {
   constexpr unsigned kFew = FibLayout<Address>::kMediumRuns * 3 / 4;
