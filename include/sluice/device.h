@@ -41,7 +41,8 @@ struct DeviceInfo {
   std::uint32_t double_tag_bytes = 0;  ///< how much shorter packets are under two VLAN tags: tags that the MTU pays for
   Offloads offloads;
   std::uint16_t rx_queues = 1, tx_queues = 1;
-  std::string detail;                 ///< one line for `show interface`: host name, socket, file
+  bool spreads_flows = false;  ///< it gives both directions of a flow to one receive queue by itself (symmetric RSS)
+  std::string detail;          ///< one line for `show interface`: host name, socket, file
   std::vector<std::string> features;  ///< that are on from the beginning; the operator may switch them off
 };
 
@@ -54,6 +55,21 @@ struct DeviceCounter {
   std::string_view name, unit;
   enum class Direction : std::uint8_t { Rx, Tx } direction;
   std::uint64_t value;
+};
+
+/// How a device serves one queue: what `show device` says of it.
+struct QueueDetails {
+  std::uint32_t ring = 0;  ///< descriptors or slots; 0: it has no ring
+  std::string mode;        ///< in the driver's words: "zero-copy", "copy", "system calls", "poll-mode driver" …
+  std::string reason;      ///< why not a faster mode; empty: there is none
+  std::vector<DeviceCounter> counters;
+};
+
+/// What `show device` says of a device beyond its info().
+struct DeviceDetails {
+  std::vector<QueueDetails> rx, tx;   ///< one for each queue; empty: nothing is known
+  std::vector<std::string> offloads;  ///< what the device does itself: "tx-checksum", "tso4", "rss" …
+  int numa_node = -1;                 ///< -1: of no node, or not known
 };
 
 /// One receive queue. Polled by one worker; open, close and fd() are the control thread's.
@@ -111,6 +127,7 @@ class SLUICE_API Device {
   /// Set by the framework; the driver calls it on the control thread when the device is gone for good.
   std::function<void(const Status& why)> on_lost;
   virtual std::vector<DeviceCounter> counters() const { return {}; }
+  virtual DeviceDetails details() const { return {}; }
   /// The kernel's interface that this device works on; nothing for others.
   virtual std::optional<HostLink> host_link() const { return std::nullopt; }
   /// Packets that it has lost before receive() could see them, since it was opened: rx-miss.
