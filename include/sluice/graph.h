@@ -198,6 +198,7 @@ class SLUICE_API GraphRuntime {
   void make_chains();
   const ChainPlace* chain_for(NodeRuntime& node, const Frame& frame, bool watched) noexcept;
   void run_chain(NodeRuntime& entry, const ChainPlace& place, Worker& worker, Frame*& frame) noexcept;
+  bool is_of_one_interface(const Edge& edge, Packet* const* packets, std::size_t count) const noexcept;
   std::size_t run_features_from(Worker& worker, std::uint16_t position, Packet** packets, std::size_t count) noexcept;
   std::size_t run_feature(NodeRuntime& feature, Worker& worker, Packet** packets, std::size_t count) noexcept;
   void hand_on(Worker& worker, NodeIndex target, Frame*& frame) noexcept;

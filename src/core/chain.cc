@@ -103,20 +103,24 @@ std::size_t GraphRuntime::run_features(Worker& worker, const Edge& edge, Packet*
   if (count == 0) return 0;
   const FeatureChains& features = worker.features();
   const std::uint16_t common = first_feature(edge, features, *packets[0]);
+  const auto begin = [&](Packet& packet, std::uint16_t position) {
+    const NodeIndex behind = edge.kind == EdgeKind::Node ? edge.node : device_of(worker, packet);
+    packet.arc_next = static_cast<std::uint16_t>(behind.value);
+    packet.feature_position = position;
+  };
+  if (is_of_one_interface(edge, packets, count)) {
+    if (common == 0) return count;
+    for (std::size_t i = 0; i < count; ++i) begin(*packets[i], common);
+    return run_features_from(worker, common, packets, count);
+  }
   std::array<std::uint16_t, kVectorMax> first;
   std::uint16_t differs = 0;
   for (std::size_t i = 0; i < count; ++i) {
     first[i] = first_feature(edge, features, *packets[i]);
     differs |= static_cast<std::uint16_t>(first[i] ^ common);
+    if (first[i] != 0) begin(*packets[i], first[i]);
   }
-  if (differs == 0 && common == 0) return count;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (first[i] == 0) continue;
-    const NodeIndex behind = edge.kind == EdgeKind::Node ? edge.node : device_of(worker, *packets[i]);
-    packets[i]->arc_next = static_cast<std::uint16_t>(behind.value);
-    packets[i]->feature_position = first[i];
-  }
-  if (differs == 0) return run_features_from(worker, common, packets, count);
+  if (differs == 0) return common == 0 ? count : run_features_from(worker, common, packets, count);
   // Interfaces with other features are other flows: nothing is overtaken.
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -129,20 +133,30 @@ std::size_t GraphRuntime::run_features(Worker& worker, const Edge& edge, Packet*
   return kept;
 }
 
-// All packets are on one chain of features, at this position.
+bool GraphRuntime::is_of_one_interface(const Edge& edge, Packet* const* packets, std::size_t count) const noexcept {
+  const auto interface =
+      graph_.arcs()[edge.arc].selector == ArcSelector::RxInterface ? &Packet::rx_interface : &Packet::tx_interface;
+  std::uint32_t differs = 0;
+  for (std::size_t i = 1; i < count; ++i) {
+    differs |= (packets[i]->*interface).value ^ (packets[0]->*interface).value;
+  }
+  return differs == 0;
+}
+
+// All packets are on one chain of features, at this position, and know it.
 std::size_t GraphRuntime::run_features_from(Worker& worker, std::uint16_t position, Packet** packets,
                                             std::size_t count) noexcept {
   const FeatureChains& features = worker.features();
-  for (; count > 0 && features.nodes[position] != FeatureChains::kEnd; ++position) {
+  while (count > 0 && features.nodes[position] != FeatureChains::kEnd) {
     NodeRuntime& feature = *runtimes_[features.nodes[position]];
-    for (std::size_t i = 0; i < count; ++i) packets[i]->feature_position = position;
     if (!feature.judge || open_[feature.index.value]) {
       enqueue(worker, feature.index, std::span<Packet* const>(packets, count));
       return 0;
     }
     count = run_feature(feature, worker, packets, count);
+    ++position;
+    for (std::size_t i = 0; i < count; ++i) packets[i]->feature_position = position;
   }
-  for (std::size_t i = 0; i < count; ++i) packets[i]->feature_position = position;
   return count;
 }
 
