@@ -10,6 +10,7 @@
 // the arc is: a stretch ends there.
 #pragma once
 #include <sluice/graph.h>
+#include <sluice/known.h>
 #include <sluice/names.h>
 #include <sluice/node.h>
 #include <sluice/worker.h>
@@ -71,6 +72,30 @@ struct ChainPass {
 template <class K>
 concept CountsEvents = requires { typename K::Count; };
 
+namespace detail {
+
+/// What a kernel says of a packet, none of them traced; key is for staged kernels only.
+template <class K, class... Key>
+[[gnu::always_inline]] inline std::uint16_t judge_known(K& kernel, Packet& packet, Worker& worker, Known& known,
+                                                        Key&... key) noexcept {
+  typename K::Trace* const trace = nullptr;
+  if constexpr (sizeof...(Key) > 0) {
+    if constexpr (requires { kernel.finish(packet, key..., worker, trace, known); }) {
+      return kernel.finish(packet, key..., worker, trace, known).code();
+    } else {
+      known = {};
+      return kernel.finish(packet, key..., worker, trace).code();
+    }
+  } else if constexpr (requires { kernel(packet, worker, trace, known); }) {
+    return kernel(packet, worker, trace, known).code();
+  } else {
+    known = {};
+    return kernel(packet, worker, trace).code();
+  }
+}
+
+}  // namespace detail
+
 template <class... K>
 class Chain {
  public:
@@ -93,9 +118,10 @@ class Chain {
   /// Runs a vector from node `at` on. The packets that come through are left in frame, in order. Returns how many of
   /// them went on from the first node.
   static std::size_t run(ChainRuntime& chain, std::size_t at, Worker& worker, Frame& frame) noexcept {
+    const Kernels kernels = kernels_of(chain, std::make_index_sequence<kSize>{});
+    begin(kernels, worker, at, std::make_index_sequence<kSize>{});
     Pass pass(chain, worker, frame.packets.data(), frame.count);
-    pass.kernels = kernels_of(chain, std::make_index_sequence<kSize>{});
-    begin(pass, at, std::make_index_sequence<kSize>{});
+    pass.kernels = kernels;
     while (at < kSize && pass.count > 0) at = kStretches[at](pass);
     frame.count = static_cast<std::uint16_t>(pass.count);
     return pass.stayed;
@@ -127,10 +153,10 @@ class Chain {
     return {static_cast<K*>(chain.nodes[I]->kernel)...};
   }
   template <std::size_t... I>
-  static void begin(Pass& pass, std::size_t from, std::index_sequence<I...>) noexcept {
+  static void begin(const Kernels& kernels, Worker& worker, std::size_t from, std::index_sequence<I...>) noexcept {
     const auto one = [&]<std::size_t N>() {
       if constexpr (requires(Kernel<N>& k, Worker& w) { k.begin(w); }) {
-        if (N >= from) std::get<N>(pass.kernels)->begin(pass.worker);
+        if (N >= from) std::get<N>(kernels)->begin(worker);
       }
     };
     (one.template operator()<I>(), ...);
@@ -151,7 +177,8 @@ class Chain {
   // A packet has got its verdict at I: on to the next node, or out. False: it has left.
   template <std::size_t I, bool kHooked>
   [[gnu::always_inline]] static bool go_on(Pass& pass, const Kernels& kernels, Worker& worker, std::uint32_t hooks,
-                                           Packet& packet, std::size_t place, std::uint16_t code) noexcept {
+                                           Packet& packet, std::size_t place, Known& known,
+                                           std::uint16_t code) noexcept {
     if (code != kCodes[I]) [[unlikely]] {
       pass.leave(packet, I, code);
       return false;
@@ -166,9 +193,8 @@ class Chain {
         std::get<I + 1>(pass.keys)[place] = std::get<I + 1>(kernels)->prepare(packet, worker);
         return true;
       } else {
-        typename Kernel<I + 1>::Trace* const trace = nullptr;
-        return go_on<I + 1, kHooked>(pass, kernels, worker, hooks, packet, place,
-                                     (*std::get<I + 1>(kernels))(packet, worker, trace).code());
+        code = detail::judge_known(*std::get<I + 1>(kernels), packet, worker, known);
+        return go_on<I + 1, kHooked>(pass, kernels, worker, hooks, packet, place, known, code);
       }
     }
   }
@@ -181,36 +207,42 @@ class Chain {
       for (std::size_t i = 0; i < pass.count; ++i) keys[i] = staged.prepare(*pass.packets[i], pass.worker);
     }
     pass.prepared = false;
-    if constexpr (requires { Kernel<B>::kSteps; }) {
-      for (std::size_t s = 0; s < Kernel<B>::kSteps; ++s) {
+    if constexpr (requires { staged.step(*pass.packets[0], keys[0], pass.worker); }) {
+      for (std::size_t s = steps_of(staged); s > 0; --s) {
         for (std::size_t i = 0; i < pass.count; ++i) staged.step(*pass.packets[i], keys[i], pass.worker);
       }
     }
+    if constexpr (Settles<Kernel<B>>) {
+      for (std::size_t i = 0; i < pass.count; ++i) staged.settle(*pass.packets[i], keys[i], pass.worker);
+    }
   }
 
-  /// The packets' way from B to the end of its stretch, or to a node that hooks names. Returns how many stay.
-  template <std::size_t B, bool kHooked>
+  /// The packets' way from B to the end of its stretch, or to a node that hooks names. Returns how many stay. Without
+  /// kFetch for a later stretch: it finds the packets in caches.
+  template <std::size_t B, bool kHooked, bool kFetch>
   [[gnu::flatten]] static std::size_t walk(Pass& pass) noexcept {
     constexpr std::size_t kAhead = prefetch_distance<Kernel<B>>();
     Worker& worker = pass.worker;
     const std::uint32_t hooks = pass.hooks;
     Packet** const packets = pass.packets;
     const std::size_t count = pass.count;
-    const std::size_t ahead = pass.began || count < kAhead ? 0 : count - kAhead;  // later stretches find them in caches
+    const std::size_t ahead = pass.began || count < kAhead ? 0 : count - kAhead;
     const Kernels kernels = pass.kernels;  // a copy: no store to a packet can be thought to change it
     auto& first = *std::get<B>(kernels);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; ++i) {
       Packet& packet = *packets[i];
-      if (i < ahead) prefetch(packets[i + kAhead]);
-      typename Kernel<B>::Trace* const trace = nullptr;
+      if constexpr (kFetch) {
+        if (i < ahead) prefetch(packets[i + kAhead]);
+      }
+      Known known;
       std::uint16_t code;
       if constexpr (Staged<Kernel<B>>) {
-        code = first.finish(packet, std::get<B>(pass.keys)[i], worker, trace).code();
+        code = detail::judge_known(first, packet, worker, known, std::get<B>(pass.keys)[i]);
       } else {
-        code = first(packet, worker, trace).code();
+        code = detail::judge_known(first, packet, worker, known);
       }
-      if (go_on<B, kHooked>(pass, kernels, worker, hooks, packet, kept, code)) packets[kept++] = &packet;
+      if (go_on<B, kHooked>(pass, kernels, worker, hooks, packet, kept, known, code)) packets[kept++] = &packet;
     }
     return kept;
   }
@@ -221,7 +253,11 @@ class Chain {
     const std::uint32_t hooks = pass.hooks;
     pass.entered = pass.count;
     if constexpr (Staged<Kernel<B>>) stages<B>(pass);
-    pass.count = hooks == 0 ? walk<B, false>(pass) : walk<B, true>(pass);
+    if (hooks != 0) {
+      pass.count = walk<B, true, true>(pass);
+    } else {
+      pass.count = B > 0 && pass.began ? walk < B, false, B == 0 > (pass) : walk<B, false, true>(pass);
+    }
     std::size_t last = B;
     while (last < last_of<B>() && !(hooks >> last & 1)) ++last;
     if (last + 1 < kSize) pass.prepared = last == last_of<B>() && !(hooks >> last & 1);

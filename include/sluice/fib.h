@@ -36,9 +36,11 @@ class SLUICE_API Fib {
   Fib& operator=(const Fib&) = delete;
 
   // Data path: FibNodes::step() from first() and FibNodes::kAtRoot on, until is_leaf().
-  const Entry* first(const Address& address) const noexcept {
-    return &root_[std::size_t{address.bytes[0]} << 8 | address.bytes[1]];
+  const Entry* root() const noexcept { return root_.get(); }
+  static const Entry* first(const Entry* root, const Address& address) noexcept {
+    return &root[std::size_t{address.bytes[0]} << 8 | address.bytes[1]];
   }
+  const Entry* first(const Address& address) const noexcept { return first(root(), address); }
   static bool is_leaf(std::uint32_t value) noexcept { return FibNodes::is_leaf(value); }
   /// All of it at once.
   ForwardingIndex lookup(const Address& address) const noexcept {

@@ -48,16 +48,17 @@ struct alignas(kCacheLine) Forwarding {
 /// All objects of both families. Index 0 is NoRoute, for ever.
 class SLUICE_API ForwardingTable {
  public:
-  static constexpr std::uint32_t kCapacity = 1u << 18;
+  static constexpr std::uint32_t kCapacity = 1u << 18;  ///< a power of two; the last index is never given out
 
   explicit ForwardingTable(Rcu& rcu);
   ~ForwardingTable();
   ForwardingTable(const ForwardingTable&) = delete;
   ForwardingTable& operator=(const ForwardingTable&) = delete;
 
-  /// Data path. Good until the worker's next quiescent state; a freed index reads as NoRoute.
+  /// Data path. Good until the worker's next quiescent state; a freed index reads as NoRoute, and so do one that is not
+  /// valid and multiples of kCapacity.
   const Forwarding& at(ForwardingIndex index) const noexcept {
-    return *objects_[index.value < kCapacity ? index.value : 0].load(std::memory_order_acquire);
+    return *objects_[index.value & (kCapacity - 1)].load(std::memory_order_acquire);
   }
 
   /// Control thread. None when all indices are taken.

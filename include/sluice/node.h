@@ -15,7 +15,8 @@
 // Forms, chosen by what the type offers:
 //   per packet   Verdict operator()(Packet&, Worker&, Trace*) noexcept             nearly all nodes
 //   with Out     Verdict operator()(Packet&, Worker&, Trace*, Out<K>&) noexcept    makes packets
-//   staged       Key prepare(Packet&, Worker&); void step(Packet&, Key&, Worker&), kSteps times;
+//   staged       Key prepare(Packet&, Worker&); void step(Packet&, Key&, Worker&), steps() or kSteps times;
+//                void settle(Packet&, Key&, Worker&), which may be left out;
 //                Verdict finish(Packet&, Key&, Worker&, Trace*)                    lookups: hash, prefetch, compare
 //   batch        void operator()(Batch<K>&, Worker&) noexcept                      the batch is the algorithm
 //
@@ -129,6 +130,21 @@ concept Staged = Node<K> && requires(K k, Packet& p, Worker& w, typename K::Trac
   { k.finish(p, key, w, t) } noexcept -> std::same_as<typename K::Verdict>;
 };
 template <class K>
+concept Settles = Staged<K> && requires(K k, Packet& p, Worker& w, typename K::Key& key) {
+  { k.settle(p, key, w) } noexcept;
+};
+/// How often a staged kernel's step() is called for each packet of the next vector.
+template <Staged K>
+constexpr std::size_t steps_of(const K& kernel) noexcept {
+  if constexpr (requires { kernel.steps(); }) {
+    return kernel.steps();
+  } else if constexpr (requires { K::kSteps; }) {
+    return K::kSteps;
+  } else {
+    return 0;
+  }
+}
+template <class K>
 concept PerBatch = Node<K> && requires(K k, Batch<K>& b, Worker& w) {
   { k(b, w) } noexcept -> std::same_as<void>;
 };
@@ -203,10 +219,13 @@ template <class K>
     if (i + 8 < n) prefetch(in[i + 8]);
     keys[i] = kernel.prepare(*in[i], worker);
   }
-  if constexpr (requires { K::kSteps; }) {
-    for (std::size_t s = 0; s < K::kSteps; ++s) {
+  if constexpr (requires { kernel.step(*in[0], keys[0], worker); }) {
+    for (std::size_t s = steps_of(kernel); s > 0; --s) {
       for (std::size_t i = 0; i < n; ++i) kernel.step(*in[i], keys[i], worker);
     }
+  }
+  if constexpr (Settles<K>) {
+    for (std::size_t i = 0; i < n; ++i) kernel.settle(*in[i], keys[i], worker);
   }
   if (!traced) {
     for (std::size_t i = 0; i < n; ++i) {

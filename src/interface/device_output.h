@@ -35,9 +35,11 @@ struct DeviceOutput {
   void operator()(Batch<DeviceOutput>& batch, Worker& worker) const noexcept {
     for (std::size_t i = 0; i < batch.packets.size();) {
       const InterfaceIndex index = batch.packets[i]->tx_interface;
-      std::size_t end = i + 1;
-      while (end < batch.packets.size() && batch.packets[end]->tx_interface == index) ++end;
-      send(batch, worker, i, end, index);
+      std::size_t end = i;
+      std::uint64_t bytes = 0;
+      do bytes += batch.packets[end]->chain_length;
+      while (++end < batch.packets.size() && batch.packets[end]->tx_interface == index);
+      send(batch, worker, i, end, index, bytes);
       i = end;
     }
   }
@@ -48,8 +50,8 @@ struct DeviceOutput {
     for (const Packet* packet : packets) bytes += packet->chain_length;
     return bytes;
   }
-  static void send(Batch<DeviceOutput>& batch, Worker& worker, std::size_t begin, std::size_t end,
-                   InterfaceIndex index) noexcept {
+  static void send(Batch<DeviceOutput>& batch, Worker& worker, std::size_t begin, std::size_t end, InterfaceIndex index,
+                   std::uint64_t bytes) noexcept {
     const InterfaceState* out = worker.interface(index);
     const auto& bindings = worker.tx().by_worker[worker.index()];
     const TxBinding binding = index.slot() < bindings.size() ? bindings[index.slot()] : TxBinding{};
@@ -76,7 +78,6 @@ struct DeviceOutput {
     }
     // Those that the queue takes are not ours to look at any more.
     const auto packets = batch.packets.subspan(begin, end - begin);
-    std::uint64_t bytes = bytes_of(packets);
     std::size_t taken = 0;
     if (worker.capturing()) [[unlikely]] {
       taken = worker.transmit_captured(*binding.queue, packets);

@@ -34,7 +34,7 @@ std::optional<ForwardingIndex> ForwardingTable::add(Forwarding object) {
   if (const std::lock_guard lock(free_->mutex); !free_->indices.empty()) {
     index = free_->indices.back();
     free_->indices.pop_back();
-  } else if (next_ == kCapacity) {
+  } else if (next_ == kCapacity - 1) {
     return std::nullopt;
   } else {
     ++next_;

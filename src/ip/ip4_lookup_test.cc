@@ -27,10 +27,26 @@ struct Ip4LookupTest : ::testing::Test, ForwardingFixture {
     packet->l3_offset = packet->offset();
     auto key = node.kernel.prepare(*packet, node.world.worker());
     for (std::size_t s = 0; s < Ip4Lookup::kSteps; ++s) node.kernel.step(*packet, key, node.world.worker());
+    node.kernel.settle(*packet, key, node.world.worker());
     EXPECT_EQ(node.kernel.finish(*packet, key, node.world.worker(), nullptr), expected);
     return packet;
   }
 };
+
+TEST_F(Ip4LookupTest, GoesFurtherTogetherWhileManyAddressesEndDeep) {
+  const auto target = adjacency(kOut);
+  route4("10.1.2.7/32", target);
+  route4("10.1.2.8/32", target);
+  const std::vector<Bytes> deep(64, to("10.1.2.7"));
+  EXPECT_EQ(node.kernel.steps(), Ip4Lookup::kSteps);
+  for (int i = 0; i < 8; ++i) node.run(deep);
+  EXPECT_GT(node.kernel.steps(), Ip4Lookup::kSteps);
+  EXPECT_LE(node.kernel.steps(), Ip4Lookup::kMostSteps);
+  const std::vector<Bytes> shallow(64, to("192.0.2.1"));
+  for (int i = 0; i < 1024; ++i) node.kernel.begin(node.world.worker());
+  EXPECT_EQ(node.kernel.steps(), Ip4Lookup::kSteps);
+  EXPECT_EQ(node.run(shallow)[0], verdict(Next::Ip4IcmpError));
+}
 
 TEST_F(Ip4LookupTest, SendsToTheLongestPrefixsAdjacency) {
   route4("0.0.0.0/0", adjacency(InterfaceIndex{1, 1}));

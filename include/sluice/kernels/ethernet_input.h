@@ -2,8 +2,12 @@
 // ethernet-input: checks the destination address, takes VLAN tags off and sorts by ethertype. IEEE 802.3 clause 3,
 // 802.1Q clause 9.
 #pragma once
+#include <sluice/kernels/last_interface.h>
 #include <sluice/net/ethernet.h>
 #include <sluice/node.h>
+
+#include <bit>
+#include <cstring>
 
 namespace sluice {
 
@@ -46,17 +50,28 @@ struct EthernetInput {
     return "";
   }
 
-  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+  void begin(Worker&) noexcept { in_.begin(); }
+  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) noexcept {
+    Known known;
+    return (*this)(packet, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Known& known) noexcept {
     const auto* ethernet = packet.header<EthernetHeader>();
     if (!ethernet) return Drop::Truncated;
     if (trace) *trace = {ethernet->source, ethernet->destination, ethernet->type.host(), 0, 0};
-    const InterfaceState* in = worker.interface(packet.rx_interface);
-    if (!in) return Drop::NoInterface;
-    if (ethernet->destination != in->mac) {
-      if (!(ethernet->destination.bytes[0] & 1)) return Drop::OtherDestination;
-      packet.flags |= kBroadcast;
+    if (!in_.is(packet.rx_interface)) [[unlikely]] {
+      const InterfaceState* in = in_.find(worker, packet.rx_interface);
+      own_ = in ? start_of(&in->mac, sizeof in->mac) : 0;
     }
-    if (ethernet->source.bytes[0] & 1) return Drop::MulticastSource;
+    if (!in_.know(worker, packet.rx_interface, known)) return Drop::NoInterface;
+    const InterfaceState* in = known.in;
+    if (!is_plain(start_of(ethernet, sizeof own_) ^ own_)) [[unlikely]] {
+      if (ethernet->destination != in->mac) {
+        if (!(ethernet->destination.bytes[0] & 1)) return Drop::OtherDestination;
+        packet.flags |= kBroadcast;
+      }
+      if (ethernet->source.bytes[0] & 1) return Drop::MulticastSource;
+    }
     packet.l2_offset = packet.offset();
     std::uint16_t type = ethernet->type.host();
     packet.pull(sizeof(EthernetHeader));
@@ -77,6 +92,8 @@ struct EthernetInput {
         auto& counters = worker.counters(sub);
         counters[InterfaceCounter::RxPackets].add();
         counters[InterfaceCounter::RxBytes].add(packet.chain_length);
+        known.in = state;
+        known.in_counters = &counters;
       }
     }
     switch (type) {
@@ -88,6 +105,22 @@ struct EthernetInput {
   }
 
  private:
+  LastInterface in_;
+  std::uint64_t own_ = 0;  // in_'s address, in the place of a frame's destination
+
+  static std::uint64_t start_of(const void* bytes, std::size_t n) noexcept {
+    std::uint64_t start = 0;
+    std::memcpy(&start, bytes, n);
+    return start;
+  }
+  // Of a frame's first eight bytes without the interface's own address: whether that left nothing of the destination,
+  // and the source is no group (its first bit).
+  static bool is_plain(std::uint64_t start) noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    constexpr unsigned kBehind = 64 - 8 * sizeof(MacAddress) - 1;
+    return start << kBehind == 0;
+  }
+
   struct Tagged {
     bool whole = false;
     std::uint16_t type = 0, outer = 0, inner = 0;

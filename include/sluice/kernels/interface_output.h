@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // interface-output: the way to every device. Checks the interface and finishes in software what its device cannot.
 #pragma once
+#include <sluice/known.h>
 #include <sluice/node.h>
 
 namespace sluice {
@@ -27,8 +28,12 @@ struct InterfaceOutput {
   }
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+    Known known;
+    return (*this)(packet, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Known& known) const noexcept {
     if (trace) *trace = {packet.tx_interface, packet.chain_length};
-    const InterfaceState* out = worker.interface(packet.tx_interface);
+    const InterfaceState* out = known.out ? known.out : worker.interface(packet.tx_interface);
     if (!out) return Drop::NoInterface;
     if (!out->up) return Drop::InterfaceDown;
     if ((packet.flags & (kGso | kChecksumPartial)) && !device_finishes(packet, out->offloads))

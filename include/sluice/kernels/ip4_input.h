@@ -3,6 +3,7 @@
 #pragma once
 #include <sluice/kernels/chain_length.h>
 #include <sluice/kernels/checksum_place.h>
+#include <sluice/kernels/last_interface.h>
 #include <sluice/net/checksum.h>
 #include <sluice/net/ip4.h>
 #include <sluice/node.h>
@@ -62,54 +63,58 @@ struct Ip4Input {
     return "";
   }
 
-  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+  void begin(Worker&) noexcept { in_.begin(); }
+  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) noexcept {
+    Known known;
+    return (*this)(packet, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Known& known) noexcept {
     const auto* ip = packet.header<Ip4Header>();
     if (!ip) return Drop::Truncated;
     if (trace) *trace = {ip->source, ip->destination, ip->total_length.host(), ip->protocol, ip->ttl};
     if (ip->version_ihl == kPlain) [[likely]]
-      return judge(packet, *ip, std::integral_constant<std::size_t, sizeof(Ip4Header)>{}, worker);
+      return judge(packet, *ip, std::integral_constant<std::size_t, sizeof(Ip4Header)>{}, worker, known);
     if (ip->version_ihl >> 4 != 4) return Drop::BadVersion;
     const std::size_t header_bytes = std::size_t{ip->version_ihl & 15u} * 4;
     if (header_bytes < sizeof(Ip4Header) || header_bytes > packet.length) return Drop::BadHeaderLength;
-    return judge_with_options(packet, *ip, header_bytes, worker);
+    return judge_with_options(packet, *ip, header_bytes, worker);  // of what is known nothing changes
   }
 
  private:
   static constexpr std::uint8_t kPlain = 0x45;  // version 4, no options
+  LastInterface in_;
 
-  [[gnu::noinline]] static Verdict judge_with_options(Packet& packet, const Ip4Header& ip, std::size_t header_bytes,
-                                                      Worker& worker) noexcept {
-    return judge(packet, ip, header_bytes, worker);
+  [[gnu::noinline]] Verdict judge_with_options(Packet& packet, const Ip4Header& ip, std::size_t header_bytes,
+                                               Worker& worker) noexcept {
+    Known known;
+    return judge(packet, ip, header_bytes, worker, known);
   }
 
   // header_bytes is a constant where there are no options.
   template <class Bytes>
-  static Verdict judge(Packet& packet, const Ip4Header& ip, Bytes header_bytes, Worker& worker) noexcept {
+  Verdict judge(Packet& packet, const Ip4Header& ip, Bytes header_bytes, Worker& worker, Known& known) noexcept {
     constexpr bool kOptions = std::is_same_v<Bytes, std::size_t>;
     const std::uint32_t total = ip.total_length.host();
     if (total < header_bytes || total > packet.chain_length) return Drop::BadTotalLength;
     if (!header_sum_ok(ip, header_bytes)) return Drop::BadChecksum;
-    const bool special = (kSpecial[ip.source.bytes[0]] | kSpecial[ip.destination.bytes[0]]) != 0;
-    if (special) [[unlikely]] {
-      if (const auto verdict = check_special(ip.source.host(), ip.destination.host()); verdict != Next::Ip4Lookup)
-        return verdict;
+    const bool unusual = (kSpecial[ip.source.bytes[0]] | kSpecial[ip.destination.bytes[0]] |
+                          (packet.flags & (kBroadcast | kChecksumPartial))) != 0;
+    if (unusual) [[unlikely]] {
+      if (const auto verdict = check_unusual(packet, ip); verdict != Next::Ip4Lookup) return verdict;
     }
-    // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded, unless it is one in IP too.
-    if (packet.has(kBroadcast) && ip.destination.host() < kMulticast) [[unlikely]]
-      return Drop::LinkBroadcast;
     if constexpr (kOptions) {
       if (const auto verdict = check_options(packet, header_bytes); verdict != Next::Ip4Lookup) return verdict;
     }
-    const InterfaceState* in = worker.interface(packet.rx_interface);
-    if (!in) return Drop::NoInterface;
+    if (!in_.know(worker, packet.rx_interface, known)) return Drop::NoInterface;
     if (packet.chain_length > total) cut_chain(packet, total, worker);
-    worker.counters(packet.rx_interface)[InterfaceCounter::Ip4].add();
-    packet.table = in->table4;
+    (*known.in_counters)[InterfaceCounter::Ip4].add();
+    packet.table = known.in->table4;
     packet.l3_offset = packet.offset();
     packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + header_bytes);
-    if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip.protocol, total)) return Drop::ChecksumPlace;
-    if (special && ip.destination.host() >= kMulticast) [[unlikely]]
-      return multicast(ip.destination.host());
+    if (unusual) [[unlikely]] {
+      if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip.protocol, total)) return Drop::ChecksumPlace;
+      if (ip.destination.host() >= kMulticast) return multicast(ip.destination.host());
+    }
     return Next::Ip4Lookup;
   }
 
@@ -130,8 +135,15 @@ struct Ip4Input {
     return special;
   }();
 
+  [[gnu::noinline]] static Verdict check_unusual(const Packet& packet, const Ip4Header& ip) noexcept {
+    if (const auto verdict = check_addresses(ip.source.host(), ip.destination.host()); verdict != Next::Ip4Lookup)
+      return verdict;
+    // RFC 1812 section 5.3.4: what came as a link-layer broadcast is not forwarded, unless it is one in IP too.
+    if (packet.has(kBroadcast) && ip.destination.host() < kMulticast) return Drop::LinkBroadcast;
+    return Next::Ip4Lookup;
+  }
   // RFC 1812 section 5.3.7. 0.0.0.0 asks for an address (DHCP), by limited broadcast only.
-  [[gnu::noinline]] static Verdict check_special(std::uint32_t source, std::uint32_t destination) noexcept {
+  static Verdict check_addresses(std::uint32_t source, std::uint32_t destination) noexcept {
     if (kSpecial[source >> 24] && (source != 0 || destination != kBroadcastAddress)) return Drop::MartianSource;
     const bool reserved = destination >= kReserved && destination != kBroadcastAddress;
     if (reserved || (kSpecial[destination >> 24] && destination < kMulticast)) return Drop::MartianDestination;

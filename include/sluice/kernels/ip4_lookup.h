@@ -23,7 +23,7 @@ struct Ip4LookupRules {
   // RFC 1812 section 5.2.7.1.
   static constexpr IcmpErrorRequest kNoRoute{kIcmpUnreachable, 0, 0, 0}, kUnreachable{kIcmpUnreachable, 1, 0, 0},
       kProhibited{kIcmpUnreachable, 13, 0, 0};
-  static constexpr std::size_t kSteps = 2;
+  static constexpr std::size_t kSteps = 1, kMostSteps = 3;
   static constexpr bool kLinks = false;
 
   static const FibTables<Ip4Address>& fibs(const IpTables& tables) noexcept { return tables.ip4; }

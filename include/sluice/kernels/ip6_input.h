@@ -3,6 +3,7 @@
 #pragma once
 #include <sluice/kernels/chain_length.h>
 #include <sluice/kernels/checksum_place.h>
+#include <sluice/kernels/last_interface.h>
 #include <sluice/net/ip6.h>
 #include <sluice/node.h>
 
@@ -56,7 +57,12 @@ struct Ip6Input {
     return "";
   }
 
-  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+  void begin(Worker&) noexcept { in_.begin(); }
+  Verdict operator()(Packet& packet, Worker& worker, Trace* trace) noexcept {
+    Known known;
+    return (*this)(packet, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Known& known) noexcept {
     const auto* ip = packet.header<Ip6Header>();
     if (!ip) return Drop::Truncated;
     if (trace) *trace = {ip->source, ip->destination, ip->payload_length.host(), ip->next_header, ip->hop_limit};
@@ -66,13 +72,12 @@ struct Ip6Input {
     const bool special = is_special(ip->source) || is_special(ip->destination);
     if (special && martian_source(*ip)) [[unlikely]]
       return Drop::MartianSource;
-    const InterfaceState* in = worker.interface(packet.rx_interface);
-    if (!in) return Drop::NoInterface;
+    if (!in_.know(worker, packet.rx_interface, known)) return Drop::NoInterface;
     packet.l3_offset = packet.offset();
     packet.l4_offset = static_cast<std::uint16_t>(packet.l3_offset + sizeof(Ip6Header));
     if (packet.has(kChecksumPartial) && !checksum_place_ok(packet, ip->next_header, total)) return Drop::ChecksumPlace;
-    packet.table = in->table6;
-    worker.counters(packet.rx_interface)[InterfaceCounter::Ip6].add();
+    packet.table = known.in->table6;
+    (*known.in_counters)[InterfaceCounter::Ip6].add();
     if (ip->next_header == kIpProtocolHopByHop) [[unlikely]] {
       if (const Verdict v = hop_by_hop(packet, *ip); v != Next::Ip6Lookup) return v;
     }
@@ -86,6 +91,8 @@ struct Ip6Input {
   }
 
  private:
+  LastInterface in_;
+
   // Of an address that may not be one host's: the first byte is zero or all ones.
   static bool is_special(const Ip6Address& address) noexcept {
     return static_cast<std::uint8_t>(address.bytes[0] + 1) <= 1;

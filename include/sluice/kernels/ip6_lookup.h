@@ -24,7 +24,7 @@ struct Ip6LookupRules {
                         kIcmpError = Next::Ip6IcmpError;
   static constexpr IcmpErrorRequest kNoRoute{kIcmp6Unreachable, 0, 0, 0}, kProhibited{kIcmp6Unreachable, 1, 0, 0},
       kBeyondScope{kIcmp6Unreachable, 2, 0, 0}, kUnreachable{kIcmp6Unreachable, 3, 0, 0};
-  static constexpr std::size_t kSteps = 4;  // a full table rarely needs more; finish() goes the rest
+  static constexpr std::size_t kSteps = 2, kMostSteps = 8;
   static constexpr bool kLinks = true;
 
   static const FibTables<Ip6Address>& fibs(const IpTables& tables) noexcept { return tables.ip6; }

@@ -2,6 +2,7 @@
 // What ip4-lookup and ip6-lookup do: find where the destination leads, in packet.table.
 #pragma once
 #include <sluice/ip_tables.h>
+#include <sluice/known.h>
 #include <sluice/net/flow.h>
 #include <sluice/net/icmp.h>
 #include <sluice/node.h>
@@ -31,38 +32,64 @@ struct Lookup : Rules {
   };
   struct Key {
     const FibNodes::Entry* entry;  ///< the next to read
-    std::uint32_t value;           ///< what led to it, or the end
-    Address destination;
+    const Forwarding* object;      ///< what the end leads to
+    std::uint32_t value;           ///< what led to the entry, or the end
   };
 
   const IpTables& tables;
 
   explicit Lookup(const IpTables& t) : tables(t) {}
 
-  Key prepare(Packet& packet, Worker&) const noexcept {
-    const Fib<Address>* fib = Rules::fibs(tables).find(packet.table);
+  void begin(Worker&) noexcept {
+    last_table_ = kNoneYet;
+    // A vector with many addresses that end deeper has the next go one step further together. Once in a while that is
+    // forgotten: tables and traffic change.
+    if (deep_ > kMany && steps_ < Rules::kMostSteps) ++steps_;
+    if (++vectors_ % kForget == 0) steps_ = Rules::kSteps;
+    deep_ = 0;
+  }
+  std::size_t steps() const noexcept { return steps_; }
+  Key prepare(Packet& packet, Worker&) noexcept {
     const Address& destination = ip_of(packet).destination;
     if constexpr (Rules::kLinks) {
       if (destination.is_link_local()) [[unlikely]]
-        return {&kOnLinkEntry, FibNodes::kAtRoot, destination};
+        return at_root(&kOnLinkEntry);
     }
-    if (!fib) [[unlikely]]
-      return {&kNoTableEntry, FibNodes::kAtRoot, destination};
-    const auto* entry = fib->first(destination);
-    __builtin_prefetch(entry);
-    return {entry, FibNodes::kAtRoot, destination};
+    if (packet.table.value != last_table_ && !look_for(packet.table)) [[unlikely]]
+      return at_root(&kNoTableEntry);
+    return at_root(Fib<Address>::first(root_, destination));
   }
-  void step(Packet&, Key& key, Worker&) const noexcept { step(key); }
+  void step(Packet& packet, Key& key, Worker&) const noexcept { step(key, ip_of(packet).destination); }
+  // Apart from finish(), so that many of these dependent reads are under way at once.
+  void settle(Packet& packet, Key& key, Worker&) noexcept {
+    std::uint32_t found = key.value;
+    // A leaf's entry is read again, so that nothing has to guess where an address ends.
+    if (!FibNodes::has_runs(found)) [[likely]]
+      found = key.entry->load(std::memory_order_acquire);
+    if (!FibNodes::is_leaf(found)) [[unlikely]]
+      found = go_down(key, ip_of(packet).destination);
+    key.value = found;
+    key.object = &tables.forwarding.at(ForwardingIndex{found});
+    __builtin_prefetch(packet.data);  // what finish() and those behind it read and write
+    __builtin_prefetch(key.object);
+  }
   Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace) const noexcept {
-    while (!FibNodes::is_leaf(key.value)) step(key);
-    if (trace) *trace = {key.destination, packet.table, ForwardingIndex{key.value}, 0};
-    packet.forwarding = ForwardingIndex{key.value};
-    const Forwarding* object = &tables.forwarding.at(packet.forwarding);
-    if (object->kind == ForwardingKind::Adjacency) [[likely]]
+    Known known;
+    return finish(packet, key, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace,
+                                        Known& known) const noexcept {
+    const std::uint32_t found = key.value;
+    if (trace) *trace = {ip_of(packet).destination, packet.table, ForwardingIndex{found}, 0};
+    packet.forwarding = ForwardingIndex{found};
+    const Forwarding* object = key.object;
+    if (object->kind == ForwardingKind::Adjacency) [[likely]] {
+      known.forwarding = object;
       return send(packet, *object, Rules::kRewrite);
-    if (key.value == kNoTable) return Drop::NoTable;
+    }
+    if (found == kNoTable) return Drop::NoTable;
     if constexpr (Rules::kLinks) {
-      if (key.value == kOnLink) return on_link(packet, worker, trace);
+      if (found == kOnLink) return on_link(packet, worker, trace);
     }
     if (object->kind == ForwardingKind::Group) {
       if (packet.flow_hash == 0) packet.flow_hash = Rules::flow_hash_of(packet);
@@ -74,12 +101,38 @@ struct Lookup : Rules {
   }
 
  private:
-  // Leaves that no table has.
-  static constexpr std::uint32_t kNoTable = ForwardingTable::kCapacity, kOnLink = kNoTable + 1;
+  static constexpr std::size_t kMany = 8;
+  static constexpr std::uint32_t kForget = 1024;
+  std::size_t steps_ = Rules::kSteps, deep_ = 0;
+  std::uint32_t vectors_ = 0;
+  // The table of the packet before: nearly always this one's. Wider than any table's index.
+  static constexpr std::uint64_t kNoneYet = ~std::uint64_t{0};
+  std::uint64_t last_table_ = kNoneYet;
+  const FibNodes::Entry* root_ = nullptr;  // of that table
+
+  [[gnu::noinline]] bool look_for(TableIndex table) noexcept {
+    const Fib<Address>* fib = Rules::fibs(tables).find(table);
+    last_table_ = fib ? table.value : kNoneYet;
+    root_ = fib ? fib->root() : nullptr;
+    return fib != nullptr;
+  }
+  // Leaves that no table has: they lead to no object.
+  static constexpr std::uint32_t kNoTable = ForwardingTable::kCapacity, kOnLink = 2 * kNoTable;
   static inline const FibNodes::Entry kNoTableEntry{kNoTable}, kOnLinkEntry{kOnLink};
 
   static const Header& ip_of(const Packet& packet) noexcept { return *packet.known_header<Header>(); }
-  void step(Key& key) const noexcept { Rules::nodes_of(tables).step(key.value, key.entry, key.destination); }
+  void step(Key& key, const Address& destination) const noexcept {
+    Rules::nodes_of(tables).step(key.value, key.entry, destination);
+  }
+  static Key at_root(const FibNodes::Entry* entry) noexcept {
+    __builtin_prefetch(entry);
+    return {entry, nullptr, FibNodes::kAtRoot};
+  }
+  [[gnu::noinline]] std::uint32_t go_down(Key& key, const Address& destination) noexcept {
+    ++deep_;
+    while (!FibNodes::is_leaf(key.value)) step(key, destination);
+    return key.value;
+  }
 
   // RFC 4007 section 9: the zone is the link that the packet came by, or that its maker chose.
   [[gnu::noinline]] Verdict on_link(Packet& packet, Worker& worker, Trace* trace) const noexcept {

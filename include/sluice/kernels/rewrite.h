@@ -5,6 +5,7 @@
 #include <sluice/ip_tables.h>
 #include <sluice/kernels/gso_headers.h>
 #include <sluice/kernels/push_rewrite.h>
+#include <sluice/known.h>
 #include <sluice/node.h>
 
 namespace sluice {
@@ -42,10 +43,15 @@ struct Rewrite : Rules {
   explicit Rewrite(const IpTables& t) : tables(t) {}
 
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
-    const Forwarding& adjacency = tables.forwarding.at(packet.forwarding);
+    Known known;
+    return (*this)(packet, worker, trace, known);
+  }
+  [[gnu::always_inline]] Verdict operator()(Packet& packet, Worker& worker, Trace* trace, Known& known) const noexcept {
+    const Forwarding& adjacency = known.forwarding ? *known.forwarding : tables.forwarding.at(packet.forwarding);
     if (adjacency.kind != ForwardingKind::Adjacency) return Drop::NoAdjacency;
     const InterfaceState* out = worker.interface(adjacency.interface);
     if (!out) return Drop::NoInterface;
+    known.out = out;
     auto* ip = packet.known_header<Header>();
     const std::uint32_t mtu = adjacency.mtu ? adjacency.mtu : out->mtu;
     if (trace) *trace = {adjacency.interface, mtu, Rules::hops_left(*ip), adjacency.next_hop};
@@ -58,8 +64,8 @@ struct Rewrite : Rules {
       if (const auto verdict = too_long(packet, *ip, mtu); verdict != Next::InterfaceOutput) return verdict;
     }
     if (packet.headroom() < adjacency.rewrite_length) return Drop::NoHeadroom;
-    if (!local) Rules::count_down(*ip);
     push_rewrite(packet, adjacency);
+    if (!local) Rules::count_down(*ip);
     return Next::InterfaceOutput;
   }
 

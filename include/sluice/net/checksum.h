@@ -55,7 +55,7 @@ inline std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
   return static_cast<std::uint16_t>(sum);
 }
 
-/// Whether an IPv4 header without options and its checksum sum up to all ones.
+/// Whether an IPv4 header without options and its checksum sum up to all ones. Of a header that is not all zero.
 inline bool ip4_header_sum_ok(const void* bytes) noexcept {
   std::uint64_t sum, second;
   std::uint32_t third;
@@ -64,10 +64,7 @@ inline bool ip4_header_sum_ok(const void* bytes) noexcept {
   std::memcpy(&third, static_cast<const std::byte*>(bytes) + 16, sizeof third);
   sum += __builtin_add_overflow(sum, second, &sum);
   sum += __builtin_add_overflow(sum, std::uint64_t{third}, &sum);
-  sum += std::rotl(sum, 32);  // the upper half is both halves with their carry
-  auto folded = static_cast<std::uint32_t>(sum >> 32);
-  folded += std::rotl(folded, 16);
-  return folded >> 16 == 0xffff;
+  return sum % 0xffff == 0;  // folding keeps the remainder, and of 16 bits only all ones and zero have none
 }
 
 /// What is stored in the field for a sum.
