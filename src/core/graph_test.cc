@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include "core/dataplane.h"
@@ -75,6 +76,40 @@ TEST(NodeTest, RequiresTheSameFateWhateverTheNeighbours) {
   EXPECT_EQ(out[1], verdict(Sorter::Next::Odd));
   EXPECT_EQ(out[2], verdict(Sorter::Next::Even));
   EXPECT_GT(node.events(Sorter::Count::Seen), 3u);
+}
+
+// Looks at its neighbours only where it is not the worker's current node: in a chain.
+struct Fickle {
+  static constexpr NodeInfo kInfo{"fickle", "is another one in a chain"};
+  enum class Next : std::uint8_t { Odd, Even };
+  enum class Drop : std::uint8_t { Zero };
+  using Verdict = sluice::Verdict<Next, Drop>;
+  struct Trace {};
+  struct Key {
+    std::uint8_t value;
+  };
+  static constexpr std::string_view why(Drop) { return "the first byte is zero"; }
+  std::uint8_t last = 0;
+  Key prepare(Packet& packet, Worker&) noexcept { return {last = std::to_integer<std::uint8_t>(packet.data[0])}; }
+  Verdict finish(Packet&, Key& key, Worker& worker, Trace*) const noexcept {
+    const std::uint8_t value = worker.current()->edge_count ? last : key.value;
+    if (value == 0) return Drop::Zero;
+    return value % 2 ? Next::Odd : Next::Even;
+  }
+};
+
+TEST(NodeTest, RequiresTheSameFateInAChain) {
+  static_assert(testing::Fusible<Fickle> && !testing::Fusible<Sorter>, "what counts events is not fused");
+  ::testing::TestPartResultArray failures;
+  {
+    const ::testing::ScopedFakeTestPartResultReporter reporter(
+        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+    NodeTest<Fickle> node;
+    node.run(std::vector<Bytes>{{0}, {1}, {2}});
+  }
+  ASSERT_GT(failures.size(), 0);
+  for (int i = 0; i < failures.size(); ++i)
+    EXPECT_NE(std::string(failures.GetTestPartResult(i).message()).find("of a fused vector of"), std::string::npos);
 }
 
 struct GraphFixture : ::testing::Test {

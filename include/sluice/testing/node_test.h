@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// NodeTest<K> runs each input alone, then in mixed vectors of 2 to 256 on different interfaces, untraced and traced,
-// and requires the same fate for each packet every time: a packet's fate does not depend on its neighbours.
+// NodeTest<K> runs each input alone, then in mixed vectors of 2 to 256 on different interfaces, untraced, traced and,
+// where the kernel can be fused, in chains (fused_run.h), and requires the same fate for each packet every time: a
+// packet's fate does not depend on its neighbours.
 #pragma once
 #include <sluice/node_check.h>
+#include <sluice/testing/fused_run.h>
 #include <sluice/testing/test_world.h>
 
 #include <algorithm>
@@ -98,11 +100,12 @@ inline Expected held() { return {kVerdictHold, {}, {}}; }
 template <class K>
 class NodeTest {
   static_assert(check_node<K>(), "K is no node: the first error says what it lacks");
+  Arrivals came_;  // before the world, whose nodes write to it
 
  public:
   /// args: what the kernel's members are made from.
   template <class... A>
-  explicit NodeTest(A&... args) : kernel{args...} {
+  explicit NodeTest(A&... args) : world([this](Registry& r) { add_sinks(r); }), kernel{args...} {
     node_.index = NodeIndex{0};
     if constexpr (requires { typename K::Count; })
       node_.event_counts = std::vector<Counter>(enum_count<typename K::Count>());
@@ -164,7 +167,63 @@ class NodeTest {
         }
       }
     }
+    if constexpr (Fusible<K>) run_fused(inputs, alone);
     return alone;
+  }
+
+  void add_sinks(Registry& registry) {
+    if constexpr (Fusible<K>) FusedRun<K>::add_sinks(registry, came_);
+  }
+
+  // The same in each chain that there can be: by every verdict, entered before the kernel and at it. Every third packet
+  // is taken out before, where there is a before.
+  void run_fused(const std::vector<Bytes>& inputs, const std::vector<Outcome>& alone)
+    requires Fusible<K>
+  {
+    FusedRun<K> run(kernel, world.graph(), came_);
+    for (std::size_t along = 0; along < FusedRun<K>::kVerdicts; ++along) {
+      for (const std::size_t size : {1u, 3u, 5u, 64u, 256u}) {
+        for (const std::size_t at : {0u, 1u}) {
+          const auto packets = make(inputs, size);
+          std::vector<Packet*> strangers;
+          for (std::size_t i = 1; at == 0 && i < size; i += 3) strangers.push_back(packets[i]);
+          run.run(along, at, world.worker(), packets, strangers);
+          check_fused(alone, packets, strangers, run.drops());
+        }
+      }
+    }
+  }
+
+  std::vector<Packet*> make(const std::vector<Bytes>& inputs, std::size_t size) {
+    world.worker().begin_pass();
+    std::vector<Packet*> packets;
+    for (std::size_t i = 0; i < size; ++i) packets.push_back(make(inputs[i % inputs.size()], i % inputs.size()));
+    return packets;
+  }
+  Packet* make(const Bytes& bytes, std::size_t which) {
+    Packet* packet = world.make(bytes);
+    packet->rx_interface = interface_of(which);
+    packet->l2_offset = packet->l3_offset = packet->offset();
+    if (prepare) prepare(*packet);
+    return packet;
+  }
+
+  void check_fused(const std::vector<Outcome>& alone, const std::vector<Packet*>& packets,
+                   const std::vector<Packet*>& strangers, const std::vector<std::uint64_t>& drops) {
+    std::vector<std::uint64_t> expected(drops.size());
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      if (std::find(strangers.begin(), strangers.end(), packets[i]) != strangers.end()) continue;
+      const Outcome& wanted = alone[i % alone.size()];
+      const auto came = std::find_if(came_.begin(), came_.end(), [&](const auto& c) { return c.first == packets[i]; });
+      if (wanted.code & kVerdictDropBit) ++expected[wanted.code & 0x7fff];
+      Outcome outcome = wanted;  // what was dropped is not there any more
+      if (came != came_.end()) outcome = outcome_of(*came->first, came->second);
+      EXPECT_EQ(outcome, wanted) << "packet " << i << " of a fused vector of " << packets.size();
+      EXPECT_EQ(came == came_.end(), (wanted.code & kVerdictDropBit) != 0)
+          << wanted.verdict << ": packet " << i << " of a fused vector of " << packets.size();
+    }
+    EXPECT_EQ(drops, expected) << "drops by reason, of a fused vector of " << packets.size();
+    for (const auto& [packet, code] : came_) world.worker().buffers().free(packet);
   }
 
   std::vector<Outcome> vector(const std::vector<Bytes>& bytes, const std::vector<std::size_t>& which, bool traced) {
@@ -173,11 +232,7 @@ class NodeTest {
     worker.set_current(&node_);
     std::vector<Packet*> in;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-      Packet* packet = world.make(bytes[i]);
-      packet->rx_interface = interface_of(which[i]);
-      packet->l2_offset = packet->l3_offset = packet->offset();
-      if (prepare) prepare(*packet);
-      in.push_back(packet);
+      in.push_back(make(bytes[i], which[i]));
     }
     std::vector<std::uint16_t> codes(in.size(), 0x7ffe);
     std::vector<Outcome> outcomes(in.size());
@@ -195,15 +250,26 @@ class NodeTest {
       run_vector<K>(kernel, in, codes.data(), worker, node_.index, traced, nullptr);
     }
     for (std::size_t i = 0; i < in.size(); ++i) {
-      outcomes[i].code = codes[i];
-      outcomes[i].verdict = words(codes[i]);
-      if (codes[i] == kVerdictHold) continue;
-      outcomes[i].bytes = TestWorld::bytes_of(*in[i]);
-      outcomes[i].tx_interface = in[i]->tx_interface;
-      outcomes[i].flags = in[i]->flags & ~(kTraced | kTraceCandidate);
+      if (codes[i] == kVerdictHold) {
+        outcomes[i].code = codes[i];
+        outcomes[i].verdict = words(codes[i]);
+        continue;
+      }
+      auto emitted = std::move(outcomes[i].emitted);
+      outcomes[i] = outcome_of(*in[i], codes[i]);
+      outcomes[i].emitted = std::move(emitted);
       worker.buffers().free(in[i]);
     }
     return outcomes;
+  }
+  static Outcome outcome_of(const Packet& packet, std::uint16_t code) {
+    Outcome outcome;
+    outcome.code = code;
+    outcome.verdict = words(code);
+    outcome.bytes = TestWorld::bytes_of(packet);
+    outcome.tx_interface = packet.tx_interface;
+    outcome.flags = packet.flags & ~(kTraced | kTraceCandidate);
+    return outcome;
   }
 
   static std::string words(std::uint16_t code) {
