@@ -28,7 +28,7 @@ TARGETS = {
     ("fib4/update/1000000", "reader_share"): (AT_LEAST, 0.9),
     ("pods/tcp", "of_relay"): (AT_LEAST, 0.95),
     ("pods/tcp-no-tso", "of_relay"): (AT_LEAST, 0.85),
-    ("pods/tcp", "user_cycles_a_data_packet"): (AT_MOST, 1500),
+    ("pods/tcp", "own_cycles_a_data_packet"): (AT_MOST, 1500),
     ("routes/bulk", "seconds"): (AT_MOST, 10),
     ("routes/bulk", "lost"): (AT_MOST, 0),
     ("churn", "lost"): (AT_MOST, 0),

@@ -8,9 +8,10 @@ whoever forwards between pods by read(2) and write(2). The three take turns; wha
     kernel  a, b (veths) - a namespace that routes - veth - outside
     relay   a, b (TUNs) - tun_relay
 
-tcp-no-tso is TCP with TSO off in the pods. For sluiced the worker's own cycles are reported too: those that it spent in
-user mode, looking for packets while there were none included, for each packet received. The kernel samples them with
-its timer tick, so short runs give rough figures.
+tcp-no-tso is TCP with TSO off in the pods. For sluiced the worker's own cycles are reported too, for each data packet with
+its share of acknowledgements: those of passes that found packets, without what passed in system calls, by the time-stamp
+counter; and all those in user mode, by the kernel's accounting, looking for packets while there were none included. The
+kernel samples the latter with its timer tick, so short runs give rough figures.
 """
 import argparse
 import os
@@ -132,7 +133,9 @@ class Sluice(Path):
         fields = (self.worker / "stat").read_text().rsplit(")", 1)[1].split()
         interfaces = {row["name"]: row for row in self.daemon.json("show interface")}
         nodes = {f"cycles {row['node']}": row["cycles"] for row in self.daemon.json("show runtime")}
-        return {"user": int(fields[11]), "system": int(fields[12]),
+        thread = self.daemon.json("show threads")[0]
+        return {"user": int(fields[11]), "system": int(fields[12]), "busy": thread["busy_cycles"],
+                "calls": thread.get("system_cycles", 0), "sleeps": thread["sleeps"], "loops": thread["loops"],
                 "from_client": interfaces["pod/a"]["rx_packets"],
                 "back": interfaces["pod/b"]["rx_packets"] + interfaces["uplink"]["rx_packets"],
                 "written": sum(interfaces[i]["tx_packets"] for i in ("pod/a", "pod/b", "uplink")),
@@ -154,6 +157,10 @@ class Sluice(Path):
         data = s["back"] if kind == "tcp-from-outside" else s["from_client"]
         return {"packets": packets, "data_packets": data, "written": s["written"],
                 "bytes_a_data_packet": round(s["bytes"] / max(data, 1)),
+                "own_cycles_a_data_packet": round((s["busy"] - s["calls"]) / max(data, 1)),
+                "call_cycles_a_data_packet": round(s["calls"] / max(data, 1)),
+                "sleeps_a_data_packet": round(s["sleeps"] / max(data, 1), 2),
+                "loops_a_data_packet": round(s["loops"] / max(data, 1), 2),
                 "user_cycles_a_packet": round(s["user"] * cycles / max(packets, 1)),
                 "user_cycles_a_data_packet": round(s["user"] * cycles / max(data, 1)),
                 "system_cycles_a_data_packet": round(s["system"] * cycles / max(data, 1)),
@@ -210,20 +217,22 @@ def figures_of(made):
     """For comparisons with a baseline."""
     return {f"pods/{kind}": {"Mbit_per_second": row["mbit"]["sluice"],
                              **{name: row[name] for name in ("of_relay", "of_kernel") if name in row},
-                             "user_cycles_a_data_packet": row["worker"]["sluice"]["user_cycles_a_data_packet"]}
+                             **{name: row["worker"]["sluice"][name]
+                                for name in ("own_cycles_a_data_packet", "user_cycles_a_data_packet")}}
             for kind, row in made.items() if "sluice" in row["mbit"]}
 
 
 def show(made):
     print(f"{'Mbit/s, medians':18} {'sluice':>8} {'relay':>8} {'kernel':>8} {'beside':>8}  sluice's of them (%)    "
-          "user cycles a data packet, its bytes")
+          "cycles a data packet (own, in user mode), its bytes")
     for kind, row in made.items():
         rates = " ".join(f"{row['mbit'][name]:8.0f}" if name in row["mbit"] else f"{'-':>8}"
                          for name in ("sluice", "relay", "kernel", "beside"))
         shares = " ".join(f"{row[name] * 100:7.0f}" if name in row else f"{'-':>7}"
                           for name in ("of_relay", "of_kernel", "of_beside"))
-        workers = "   ".join(f"{w['user_cycles_a_data_packet']}, {w['bytes_a_data_packet']}"
-                             for w in row["worker"].values())
+        workers = "   ".join(
+            f"({w['own_cycles_a_data_packet']}, {w['user_cycles_a_data_packet']}), {w['bytes_a_data_packet']}"
+            for w in row["worker"].values())
         print(f"{kind:18} {rates} {shares}   {workers}")
 
 

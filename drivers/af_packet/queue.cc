@@ -143,10 +143,10 @@ Packet* PacketRxQueue::read_long(Worker& worker) noexcept {
   ssize_t got = -1;
   // An error that waited in the socket (the interface was down for a while) is not this frame's.
   for (int tries = 0; got < 0 && tries < 3; ++tries) {
-    got = readv(socket_->fd(), vectors.data(), static_cast<int>(vectors.size()));
+    got = worker.system_call([&] { return readv(socket_->fd(), vectors.data(), static_cast<int>(vectors.size())); });
   }
   if (got <= static_cast<ssize_t>(sizeof header)) {
-    (chain.empty() ? no_buffers : errors).add();
+    (vectors.size() == 1 ? no_buffers : errors).add();
     return nullptr;
   }
   const std::size_t size = static_cast<std::size_t>(got) - sizeof header;
@@ -218,7 +218,7 @@ std::size_t PacketTxQueue::transmit(Worker& worker, std::span<Packet* const> pac
       continue;
     }
     std::size_t sent = 0;
-    const bool room = send(count, sent);
+    const bool room = worker.system_call([&] { return send(count, sent); });
     done += sent;
     if (!room) break;
   }

@@ -68,6 +68,7 @@ class SLUICE_API BufferPool {
 class SLUICE_API BufferCache {
  public:
   static constexpr std::size_t kCapacity = 512;
+  static constexpr std::size_t kPeekMax = kCapacity - BufferPool::kBatch;
 
   explicit BufferCache(BufferPool& pool);
   ~BufferCache();
@@ -92,6 +93,21 @@ class SLUICE_API BufferCache {
     }
   }
   void free(std::span<Packet* const> packets) noexcept;
+  /// Frees single segments, whatever hangs behind them: those of a chain whose walk has just been made, which is then
+  /// not made again.
+  void free_segments(std::span<Packet* const> segments) noexcept;
+
+  /// Up to n of the free buffers, which stay free: for a system call that tells afterwards how many it has filled.
+  /// The next one to be taken is the last. Fewer than n (at most kPeekMax): the pool is exhausted (counted). Good until
+  /// the next call of this object.
+  std::span<Packet* const> peek(std::size_t n) noexcept {
+    while (count_ < n && refill()) {
+    }
+    const std::size_t there = n < count_ ? n : count_;
+    return {stack_.data() + count_ - there, there};
+  }
+  /// Takes the last n of those that were peeked at. Their metadata is as their last owner has left it.
+  void take_peeked(std::size_t n) noexcept;
 
   /// Frees one segment, whatever hangs behind it.
   void free_segment(Packet* packet) noexcept;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain of fresh segments, long enough for the largest packet, that one readv fills: the packet takes the segments it
-// filled, the rest serves the next one. For drivers whose system call does not say beforehand how much will come. Data
-// path; lives on the stack of one call of RxQueue::receive, so that between two calls no buffers are held.
+// A chain of free segments, long enough for the largest packet, that one readv fills: the packet takes the segments it
+// has filled, the rest were never taken. For drivers whose system call does not say beforehand how much will come. Data
+// path; a driver's queue may keep one, or have it on its stack: it holds no buffers.
 #pragma once
 #include <sluice/packet.h>
 #include <sluice/pool.h>
@@ -18,57 +18,60 @@ class ReadChain {
  public:
   /// A packet of 64 KiB with an Ethernet header and two tags.
   static constexpr std::size_t kSegments = 33;
+  static_assert(kSegments <= BufferCache::kPeekMax);
 
   /// header: where the first header_size bytes of each read go, in front of the packet.
   ReadChain(BufferCache& buffers, void* header, std::size_t header_size) : buffers_(buffers) {
     vectors_[0] = {header, header_size};
-    count_ = buffers.alloc(segments_);
-    for (std::size_t i = 0; i < count_; ++i) vectors_[i + 1] = {segments_[i]->data, kSegmentSize};
   }
-  ~ReadChain() { buffers_.free(std::span<Packet* const>(segments_.data(), count_)); }
   ReadChain(const ReadChain&) = delete;
   ReadChain& operator=(const ReadChain&) = delete;
 
-  /// No buffer is left.
-  bool empty() const { return count_ == 0; }
+  /// Looks for buffers and makes a list of them. To be asked for before each read, and after whatever else allocates or
+  /// frees buffers. Of one entry: no buffer is left.
+  std::span<iovec> vectors() noexcept {
+    segments_ = buffers_.peek(kSegments);
+    const std::size_t count = segments_.size();
+    for (std::size_t i = 0; i < count; ++i)
+      vectors_[i + 1] = {segments_[count - 1 - i]->storage() + kHeadroom, kSegmentSize};
+    return {vectors_.data(), count + 1};
+  }
   /// Shorter than it should be, for want of buffers.
-  bool short_of_buffers() const { return count_ < kSegments; }
+  bool short_of_buffers() const { return segments_.size() < kSegments; }
   /// Bytes of packet that a read can take; a packet of this size may have been cut.
-  std::size_t capacity() const { return count_ * kSegmentSize; }
-  std::span<iovec> vectors() { return {vectors_.data(), count_ + 1}; }
+  std::size_t capacity() const { return segments_.size() * kSegmentSize; }
 
   /// The packet that a read of size bytes (header not counted, 0 < size < capacity()) has filled.
   Packet* take(std::size_t size) noexcept {
-    Packet* head = segments_[0];
+    const std::size_t used = (size + kSegmentSize - 1) / kSegmentSize;
+    buffers_.take_peeked(used);
+    Packet* const* segment = segments_.data() + segments_.size();
+    Packet* const head = *--segment;
+    head->reset();
     head->chain_length = static_cast<std::uint32_t>(size);
-    std::size_t used = 0;
-    for (Packet* last = nullptr; size > 0; last = segments_[used++]) {
-      Packet* segment = segments_[used];
-      segment->length = static_cast<std::uint16_t>(std::min(size, kSegmentSize));
-      size -= segment->length;
-      if (last) last->next_segment = segment;
+    Packet* last = head;
+    for (std::size_t left = used - 1; left > 0; --left) {
+      last->length = kSegmentSize;
+      size -= kSegmentSize;
+      last->next_segment = *--segment;
+      last = *segment;
+      begin(*last);
     }
-    refill(used);
+    last->length = static_cast<std::uint16_t>(size);
     return head;
   }
 
  private:
-  // Puts fresh buffers in the first `used` places, or, when there are none left, the last ones of the chain.
-  void refill(std::size_t used) noexcept {
-    std::size_t filled = buffers_.alloc(std::span<Packet*>(segments_).subspan(0, used));
-    while (filled < used) {
-      if (count_ <= used) {
-        count_ = filled;
-        break;
-      }
-      segments_[filled++] = segments_[--count_];
-    }
-    for (std::size_t i = 0; i < std::min(filled, count_); ++i) vectors_[i + 1].iov_base = segments_[i]->data;
+  // What counts of a segment behind the head, all in one cache line.
+  static void begin(Packet& segment) noexcept {
+    segment.data = segment.storage() + kHeadroom;
+    segment.chain_length = 0;
+    segment.flags = 0;
+    segment.next_segment = nullptr;
   }
 
   BufferCache& buffers_;
-  std::size_t count_ = 0;
-  std::array<Packet*, kSegments> segments_;
+  std::span<Packet* const> segments_;
   std::array<iovec, kSegments + 1> vectors_;
 };
 

@@ -2,6 +2,7 @@
 // A worker as kernels see it: time, buffers, interfaces, event counters, messages to the control thread.
 #pragma once
 #include <sluice/capture.h>
+#include <sluice/clock.h>
 #include <sluice/drop_samples.h>
 #include <sluice/graph.h>
 #include <sluice/interface.h>
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -117,8 +119,19 @@ class SLUICE_API Worker {
   GraphRuntime& graph() { return graph_; }
   const GraphRuntime& graph() const { return graph_; }
 
+  /// A system call of a device's queue, or of several: `show threads` tells its cycles from the worker's own.
+  template <class F>
+  auto system_call(F&& call) noexcept {
+    const std::uint64_t before = tsc();
+    auto result = call();
+    system_ticks_ += tsc() - before;
+    return result;
+  }
+
   // What the framework uses.
 
+  /// Ticks spent in system_call() since this was last asked.
+  std::uint64_t take_system_ticks() noexcept { return std::exchange(system_ticks_, 0); }
   /// Loads the published tables for one pass.
   void begin_pass() noexcept;
   /// Moves packets from the rings into the graph; false when there were none.
@@ -156,11 +169,13 @@ class SLUICE_API Worker {
   std::atomic<bool> release_requested{false};  ///< the control thread wants holders to look again
   Counter lost_messages, lost_handoffs;
   Counter loops, sleeps, busy_cycles, idle_cycles;
+  Counter system_cycles;  ///< of the busy ones
 
  private:
   const unsigned index_;
   const WorkerShared shared_;
   std::uint64_t now_ = 0;
+  std::uint64_t system_ticks_ = 0;
   BufferCache buffers_;
   const InterfaceTable* interfaces_ = nullptr;
   const InterfaceState* slots_ = nullptr;  // interfaces_'s, a load closer

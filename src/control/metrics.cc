@@ -177,6 +177,12 @@ void append_workers(std::vector<Family>& all) {
         worker_value(s, emit, [](WorkerThread& t) { return tsc_to_ns(t.worker().idle_cycles.get()); });
       },
       kNanoseconds);
+  worker(
+      "sluice_worker_system_seconds_total", "Of the busy time, that in the system calls of devices.",
+      [](const Sources& s, const Emit& emit) {
+        worker_value(s, emit, [](WorkerThread& t) { return tsc_to_ns(t.worker().system_cycles.get()); });
+      },
+      kNanoseconds);
   worker("sluice_worker_loops_total", "Passes of the worker's loop.", [](const Sources& s, const Emit& emit) {
     worker_value(s, emit, [](WorkerThread& t) { return t.worker().loops.get(); });
   });

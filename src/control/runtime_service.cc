@@ -212,6 +212,7 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_starved(thread->starved.get());
     m.set_busy_cycles(w.busy_cycles.get());
     m.set_idle_cycles(w.idle_cycles.get());
+    m.set_system_cycles(w.system_cycles.get());
     co_yield m;
   }
 }

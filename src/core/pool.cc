@@ -218,6 +218,31 @@ std::size_t BufferCache::alloc(std::span<Packet*> out) noexcept {
   return n;
 }
 
+void BufferCache::take_peeked(std::size_t n) noexcept {
+#ifdef SLUICE_DEBUG
+  for (std::size_t i = count_ - n; i < count_; ++i) {
+    if (stack_[i]->pool_state != kFree) die("allocated while in use", stack_[i]);
+    stack_[i]->pool_state = kAlive;
+  }
+#endif
+  count_ -= n;
+}
+
+void BufferCache::free_segments(std::span<Packet* const> segments) noexcept {
+#ifdef SLUICE_DEBUG
+  for (Packet* segment : segments) free_segment(segment);
+#else
+  for (std::size_t i = 0; i < segments.size();) {
+    if (count_ == kCapacity) spill();
+    const std::size_t end = std::min(segments.size(), i + kCapacity - count_);
+    std::size_t count = count_;
+    while (i < end && !segments[i]->has(kShared)) stack_[count++] = segments[i++];
+    count_ = count;
+    if (i < end) free_segment(segments[i++]);
+  }
+#endif
+}
+
 void BufferCache::free_segment(Packet* packet) noexcept {
   if (packet->has(kShared)) [[unlikely]] {
     if (owners(*packet).fetch_sub(1, std::memory_order_acq_rel) > 1) return;

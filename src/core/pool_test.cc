@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <thread>
+#include <vector>
+
+#include "sluice/read_chain.h"
 
 namespace sluice {
 namespace {
@@ -58,6 +62,83 @@ TEST(Pool, KeepsASharedSegmentUntilItsLastOwnerIsGone) {
   cache.free(a);
   EXPECT_EQ(used(*pool, cache), 2u);
   cache.free(b);
+  EXPECT_EQ(used(*pool, cache), 0u);
+}
+
+TEST(Pool, LeavesWhatIsPeekedAtFreeUntilItIsTaken) {
+  auto pool = small_pool();
+  BufferCache cache(*pool);
+  const auto first = cache.peek(40);
+  ASSERT_EQ(first.size(), 40u);
+  EXPECT_EQ(used(*pool, cache), 0u);
+  EXPECT_EQ(std::set<Packet*>(first.begin(), first.end()).size(), 40u);
+  const std::vector<Packet*> wanted(first.end() - 3, first.end());
+  cache.take_peeked(3);
+  EXPECT_EQ(used(*pool, cache), 3u);
+  const auto rest = cache.peek(BufferCache::kPeekMax);
+  EXPECT_EQ(rest.size(), 61u);
+  EXPECT_EQ(pool->usage().exhausted, 1u);
+  for (Packet* packet : wanted) EXPECT_EQ(std::count(rest.begin(), rest.end(), packet), 0);
+  cache.free_segments(wanted);
+  EXPECT_EQ(used(*pool, cache), 0u);
+}
+
+TEST(Pool, FreesSegmentsWithoutWhatHangsBehindThem) {
+  auto pool = small_pool(1024);
+  BufferCache cache(*pool);
+  std::vector<Packet*> packets(1000);
+  ASSERT_EQ(cache.alloc(packets), 1000u);
+  for (std::size_t i = 0; i + 1 < packets.size(); ++i) packets[i]->next_segment = packets[i + 1];
+  share_segment(*packets[700]);
+  cache.free_segments(std::span(packets).first(900));
+  EXPECT_EQ(used(*pool, cache), 101u);
+  packets[700]->next_segment = nullptr;
+  cache.free(packets[700]);
+  cache.free(packets[900]);
+  EXPECT_EQ(used(*pool, cache), 0u);
+}
+
+TEST(ReadChain, GivesAPacketTheBuffersThatItFilled) {
+  auto pool = small_pool(128);
+  BufferCache cache(*pool);
+  std::uint64_t header = 0;
+  ReadChain chain(cache, &header, sizeof header);
+  for (const std::size_t size : {1u, 2047u, 2048u, 2049u, 4096u, 65000u}) {
+    const auto vectors = chain.vectors();
+    ASSERT_EQ(vectors.size(), ReadChain::kSegments + 1);
+    EXPECT_EQ(vectors[0].iov_base, &header);
+    for (std::size_t i = 0; i < size; ++i)
+      static_cast<std::byte*>(vectors[1 + i / kSegmentSize].iov_base)[i % kSegmentSize] = std::byte(i * 7 + size);
+    Packet* packet = chain.take(size);
+    EXPECT_EQ(packet->chain_length, size);
+    std::size_t at = 0;
+    for (const Packet* s = packet; s; s = s->next_segment) {
+      EXPECT_EQ(s->flags, 0u);
+      for (std::size_t i = 0; i < s->length; ++i, ++at) ASSERT_EQ(s->data[i], std::byte(at * 7 + size));
+    }
+    EXPECT_EQ(at, size);
+    EXPECT_EQ(used(*pool, cache), (size + kSegmentSize - 1) / kSegmentSize);
+    packet->flags = kGso;  // what is left of one packet must not be seen in the next
+    if (packet->next_segment) packet->next_segment->flags = kGso;
+    cache.free(packet);
+  }
+}
+
+TEST(ReadChain, IsShortWhereThePoolIs) {
+  auto pool = small_pool(64);
+  BufferCache cache(*pool);
+  std::uint64_t header = 0;
+  ReadChain chain(cache, &header, sizeof header);
+  std::array<Packet*, 62> held;
+  ASSERT_EQ(cache.alloc(held), held.size());
+  EXPECT_EQ(chain.vectors().size(), 3u);
+  EXPECT_TRUE(chain.short_of_buffers());
+  EXPECT_EQ(chain.capacity(), 2 * kSegmentSize);
+  Packet* last = chain.take(2 * kSegmentSize - 1);
+  EXPECT_EQ(chain.vectors().size(), 1u);
+  EXPECT_EQ(chain.capacity(), 0u);
+  cache.free(last);
+  cache.free(held);
   EXPECT_EQ(used(*pool, cache), 0u);
 }
 

@@ -115,10 +115,13 @@ void WorkerThread::run() {
     worker_.loops.add();
     heartbeat_.set(after);
     (busy ? worker_.busy_cycles : worker_.idle_cycles).add(after - before);
+    const std::uint64_t in_kernel = worker_.take_system_ticks();
+    if (busy) worker_.system_cycles.add(in_kernel);
     if (busy) {
       last_work_ = after;
     } else if (!polling_ && (!spin_ || after - last_work_ > spin_ticks_)) {
       sleep();
+      (void)worker_.take_system_ticks();
       const std::uint64_t awake = tsc();
       heartbeat_.set(awake);
       worker_.idle_cycles.add(awake - after);
@@ -218,7 +221,7 @@ void WorkerThread::activate(std::uint32_t slot) {
 
 void WorkerThread::collect_events(int timeout_ms) {
   std::array<epoll_event, 64> events;
-  const int n = epoll_wait(epoll_, events.data(), events.size(), timeout_ms);
+  const int n = worker_.system_call([&] { return epoll_wait(epoll_, events.data(), events.size(), timeout_ms); });
   for (int i = 0; i < n; ++i) {
     const std::uint64_t slot = events[static_cast<std::size_t>(i)].data.u64;
     if (slot == kWakeSlot) {

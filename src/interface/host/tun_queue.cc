@@ -15,17 +15,18 @@ std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
     return 0;
   }
   ReadChain chain(worker.buffers(), &header_, sizeof header_);
-  std::size_t n = 0;
+  std::size_t n = 0, bytes = 0;
   // A far side that sends what is refused as fast as it can must not keep the worker here.
-  for (std::size_t reads = 0; n < packets.size(); ++reads) {
-    if (chain.empty()) {
-      more = drop_waiting();
-      break;
-    }
+  for (std::size_t reads = 0; n < packets.size() && bytes < kMostBytes; ++reads) {
     more = reads == kMostReads;
     if (more) break;
     const auto vectors = chain.vectors();
-    const ssize_t got = readv(fd_, vectors.data(), static_cast<int>(vectors.size()));
+    if (vectors.size() == 1) {
+      more = drop_waiting();
+      break;
+    }
+    const ssize_t got =
+        worker.system_call([&] { return readv(fd_, vectors.data(), static_cast<int>(vectors.size())); });
     if (got < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) fail(worker, errno);
@@ -48,6 +49,7 @@ std::size_t TunRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
       continue;
     }
     packets[n++] = packet;
+    bytes += size;
   }
   return n;
 }
@@ -75,23 +77,33 @@ void TunRxQueue::fail(Worker& worker, int error) noexcept {
 
 std::size_t TunTxQueue::transmit(Worker& worker, std::span<Packet* const> packets) noexcept {
   std::array<iovec, kVectors> vectors;
-  for (const Packet* packet : packets) {
+  std::array<Packet*, kVectors> segments;
+  for (Packet* packet : packets) {
     VnetHeader header = make_vnet_header(*packet);
     vectors[0] = {&header, sizeof header};
-    std::size_t count = 1;
-    const Packet* segment = packet;
-    for (; segment && count < kVectors; segment = segment->next_segment) {
-      vectors[count++] = {segment->data, segment->length};
+    std::size_t count = 0;
+    Packet* segment = packet;
+    for (; segment && count + 1 < kVectors; segment = segment->next_segment) {
+      segments[count++] = segment;
+      vectors[count] = {segment->data, segment->length};
     }
-    ssize_t sent = -1;
-    if (!segment) {
+    if (segment) {
+      errors.add();
+      worker.buffers().free(packet);
+      continue;
+    }
+    const ssize_t sent = worker.system_call([&] {
+      ssize_t done = -1;
       do {
-        sent = writev(fd_, vectors.data(), static_cast<int>(count));
-      } while (sent < 0 && errno == EINTR);
-    }
+        done = writev(fd_, vectors.data(), static_cast<int>(count + 1));
+      } while (done < 0 && errno == EINTR);
+      return done;
+    });
     if (sent < 0) errors.add();
+    // The kernel has read a super-packet through the caches: its segments are fetched anew, not one by one along the
+    // chain but all at once.
+    worker.buffers().free_segments(std::span<Packet* const>(segments.data(), count));
   }
-  worker.buffers().free(packets);
   return packets.size();
 }
 

@@ -18,8 +18,7 @@ struct TunLink {
   LinkLayer link = LinkLayer::Ip;
 };
 
-/// Reads each packet into a chain of fresh segments that is long enough for the largest; what a packet leaves of it
-/// serves the next one. Between two calls a queue holds no buffers.
+/// Reads each packet into free buffers, enough of them for the largest, and takes those that were filled.
 class TunRxQueue final : public RxQueue {
  public:
   /// The descriptor is the device's.
@@ -28,7 +27,9 @@ class TunRxQueue final : public RxQueue {
   int fd() const override { return fd_; }
 
  private:
-  static constexpr std::size_t kMostReads = 2 * kVectorMax;  // of one receive()
+  // Of one receive(). More bytes than a core's own caches hold would be fetched from further away again when they
+  // leave.
+  static constexpr std::size_t kMostReads = 2 * kVectorMax, kMostBytes = 1u << 17;
   bool drop_waiting() noexcept;
   void fail(Worker& worker, int error) noexcept;
 
