@@ -85,6 +85,9 @@ class SLUICE_API Netlink {
   Status set_up(const std::string& name, bool up) const;
   Status set_mtu(const std::string& name, std::uint32_t mtu) const;
   Status set_mac(const std::string& name, const MacAddress& mac) const;
+  /// Of a TUN or tap that has never been up: takes the queueing discipline away, and has each of the device's own
+  /// queues hold so many packets.
+  Status set_queue(const std::string& name, std::uint32_t packets) const;
   Status delete_link(const std::string& name) const;
   Status rename_link(const std::string& name, const std::string& to) const;
   /// Moves the link into another namespace, where it has the name `to`; it loses addresses and routes by that.

@@ -33,6 +33,9 @@ constexpr const char* kTunPath = "/dev/net/tun";
 constexpr unsigned kUso = 0x20 | 0x40;
 constexpr std::uint16_t kQueuesMax = 256;
 constexpr rlim_t kFilesLeft = 32;
+// Packets that wait for the worker, in each of the kernel's queues. Its own 500 are full after some milliseconds, which
+// a worker that shares its core with others may well have to wait for it.
+constexpr unsigned kQueueLength = 4096;
 
 std::string where(const TunOptions& options) {
   return fmt::format("interface {} in {}", options.host_name, host::describe_namespace(options.namespace_path));
@@ -319,6 +322,8 @@ StatusOr<std::unique_ptr<TunDevice>> TunDriver::open(const TunOptions& options) 
   if (options.persistent && ioctl(descriptors.get().front(), TUNSETPERSIST, 1) != 0)
     return unavailable("{}: cannot make it persistent: {}", where(options), std::strerror(errno));
   auto device = std::make_unique<Tun>(state_, options, *id, std::move(descriptors), *attached);
+  // Where the kernel refuses, its own 500 hold.
+  if (!*attached) (void)netlink->set_queue(options.host_name, kQueueLength);
   if (Status status = set_up_far_side(*netlink, options); !status.ok()) {
     if (*attached) device->keep(true);
     return status;

@@ -104,6 +104,35 @@ TEST_F(TunTest, KeepsASuperPacketWhole) {
   world.worker().buffers().free(packets);
 }
 
+TEST_F(TunTest, LeavesTheRestOfManySuperPacketsToTheNextCall) {
+  open_up();
+  if (!tun->info().offloads.tx_uso) GTEST_SKIP() << "this kernel's TUN has no UDP segmentation";
+  const int fd = udp_socket();
+  const int size = 1000;
+  ASSERT_EQ(setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &size, sizeof size), 0);
+  for (int i = 0; i < 5; ++i) send_udp(fd, 60000);
+  close(fd);
+  for (const std::size_t wanted : {3u, 2u, 0u}) {
+    const auto packets = receive();
+    EXPECT_EQ(packets.size(), wanted);
+    world.worker().buffers().free(packets);
+  }
+}
+
+TEST_F(TunTest, HoldsThousandsOfPacketsWhileTheWorkerIsAway) {
+  open_up();
+  constexpr std::size_t kLength = 4096;
+  const int fd = udp_socket();
+  for (std::size_t i = 0; i < kLength + 100; ++i) send_udp(fd, 18);
+  close(fd);
+  std::size_t came = 0;
+  for (auto packets = receive(); !packets.empty(); packets = receive()) {
+    came += packets.size();
+    world.worker().buffers().free(packets);
+  }
+  EXPECT_EQ(came, kLength);
+}
+
 TEST_F(TunTest, SendsWhatItReceivedBackAsSegments) {
   open_up();
   if (!tun->info().offloads.tx_uso) GTEST_SKIP() << "this kernel's TUN has no UDP segmentation";
