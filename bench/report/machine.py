@@ -34,6 +34,7 @@ def describe():
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "cpu": _first(r"^model name\s*:\s*(.*)", cpu, platform.machine()),
+        "cpu_family": int(_first(r"^cpu family\s*:\s*(\d+)", cpu, "0")),  # virtual machines call all of a maker's alike
         "cpus": os.cpu_count(),
         "tsc_mhz": round(tsc_hertz() / 1e6),
         "avx512": "avx512f" in cpu,
@@ -64,7 +65,7 @@ def must_exist(*programs):
 
 
 # What must be equal for two figures to be comparable; the rest of a description is to be read.
-DECISIVE = ("cpu", "cpus", "tsc_mhz", "avx512", "virtual", "compiler", "isa")
+DECISIVE = ("cpu", "cpu_family", "cpus", "tsc_mhz", "avx512", "virtual", "compiler", "isa")
 
 
 def differences(there, here):
