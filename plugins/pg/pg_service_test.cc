@@ -194,6 +194,16 @@ TEST_F(PgServiceTest, TheSameStreamTwiceIsUnchangedAndAnotherOfItsNameIsRefused)
             "stream s exists and is different: modified: count: 5 -> 6; delete it first");
 }
 
+TEST_F(PgServiceTest, RefusesMoreStreamsThanThereMayBe) {
+  for (std::size_t i = 0; i < Service::kMostStreams; ++i)
+    ASSERT_EQ(error(fmt::format("create packet-generator s{} interface eth0", i)), "");
+  const std::string full = fmt::format("stream one: there are {}, the most; delete one", Service::kMostStreams);
+  EXPECT_EQ(error("create packet-generator one interface eth0"), full);
+  EXPECT_EQ(error("create packet-generator s7 interface eth0"), "") << "what is there already is unchanged";
+  EXPECT_EQ(node.error("delete packet-generator s7"), "");
+  EXPECT_EQ(error("create packet-generator one interface eth0"), "");
+}
+
 TEST_F(PgServiceTest, RefusesNodesThatRelyOnWhatOthersHaveDone) {
   const std::string packet = "stream ip4 src 10.0.0.1 dst 10.0.0.2 / udp";
   for (const char* name : {"pg-test-feature", "interface-output", "quiet-output"}) {

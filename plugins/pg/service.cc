@@ -117,6 +117,9 @@ Status Service::create(const Stream& request, Done& done, CallContext& call) {
     done.set_unchanged(true);
     return {};
   }
+  if (streams_.size() == kMostStreams) {
+    return exhausted("stream {}: there are {}, the most; delete one", request.name(), kMostStreams);
+  }
   auto packets = packets_of(request);
   if (!packets.ok()) return packets.status();
   if (const auto target = target_of(request, **packets); !target.ok()) return target.status();

@@ -15,6 +15,9 @@ namespace sluice::pg {
 
 class Service {
  public:
+  /// Each that runs is a queue of a worker, of which that serves some thousands beside the devices'.
+  static constexpr std::size_t kMostStreams = 1024;
+
   explicit Service(Registry& registry);
   void offer(Api& api);
 
