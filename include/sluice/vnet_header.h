@@ -5,6 +5,7 @@
 // header that has been checked, ip4-input and ip6-input see to (sluice/kernels/checksum_place.h). Fields are in the
 // host's byte order. Pure functions; any thread.
 #pragma once
+#include <sluice/net/sctp.h>
 #include <sluice/packet.h>
 
 #include <cstddef>
@@ -57,15 +58,21 @@ inline std::uint16_t transport_header(const Packet& packet, std::uint16_t start,
 
 }  // namespace detail
 
-/// Takes checksum and GSO state from a received header. The packet's data and lengths are set, its flags are clear.
-/// False: the header is a lie (offsets behind the first segment, an unknown kind, a size of nothing); the packet is to
-/// be dropped and counted.
+/// Takes checksum and GSO state from a received header; SCTP's checksum, which is none of the Internet's, is made at
+/// once. The packet's data and lengths are set, its flags are clear. False: the header is a lie (offsets behind the
+/// first segment, an unknown kind, a size of nothing); the packet is to be dropped and counted.
 [[nodiscard]] inline bool apply_vnet_header(const VnetHeader& header, Packet& packet) noexcept {
   if ((header.flags & VnetHeader::kNeedsChecksum) != 0) {
     if (std::size_t{header.checksum_start} + header.checksum_offset + 2 > packet.length) return false;
-    packet.flags |= kChecksumPartial;
-    packet.checksum_start = static_cast<std::uint16_t>(packet.offset() + header.checksum_start);
-    packet.checksum_offset = header.checksum_offset;
+    if (const std::size_t sctp =
+            header.checksum_offset == kSctpChecksumOffset ? sctp_length(packet, header.checksum_start) : 0) {
+      make_sctp_checksum(packet, header.checksum_start, sctp);
+      packet.flags |= kChecksumValid;
+    } else {
+      packet.flags |= kChecksumPartial;
+      packet.checksum_start = static_cast<std::uint16_t>(packet.offset() + header.checksum_start);
+      packet.checksum_offset = header.checksum_offset;
+    }
   } else if ((header.flags & VnetHeader::kDataValid) != 0) {
     packet.flags |= kChecksumValid;
   }

@@ -55,6 +55,62 @@ TEST_F(VnetHeaderTest, CarriesAPartialChecksumBothWays) {
   EXPECT_EQ(out.checksum_offset, kTcp);
 }
 
+// By Scapy: IP / SCTP(sport=5000, dport=6000, tag=0x01020304) / SCTPChunkData(data=b"sluice carries this as it is",
+// tsn=9, stream_id=1, stream_seq=2, proto_id=3).
+Bytes bytes_of_hex(std::string_view hex) {
+  Bytes bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  return bytes;
+}
+constexpr std::string_view kSctp =
+    "13881770010203042881ac7e0000002c000000090001000200000003736c7569636520636172726965732074686973206173206974206973";
+constexpr std::string_view kIp4 = "4500004c00070000408466250a0000010a000002";
+constexpr std::string_view kIp4Options = "4600005000070000408400000a0000010a00000201010101";
+constexpr std::string_view kIp6 = "6000000000388440fd000000000000000000000000000001fd000000000000000000000000000002";
+constexpr std::string_view kEthernet = "0200000000010200000000020800";
+
+TEST_F(VnetHeaderTest, MakesTheChecksumOfSctpWhichIsNoneOfTheInternets) {
+  for (const std::string_view ip : {kIp4, kIp4Options, kIp6}) {
+    for (const std::string_view link : {std::string_view(), kEthernet}) {
+      for (const std::size_t segment : {std::size_t{80}, std::size_t{2048}}) {
+        const Bytes wanted = bytes_of_hex(std::string(link) + std::string(ip) + std::string(kSctp) + "00ff");
+        const std::size_t start = (link.size() + ip.size()) / 2;
+        Bytes bytes = wanted;  // with two bytes of padding behind it
+        for (std::size_t i = 0; i < 4; ++i) bytes[start + 8 + i] = 0x55;
+        if (packet) world.worker().buffers().free(packet);
+        packet = world.make(bytes, segment);
+        const VnetHeader header{.flags = VnetHeader::kNeedsChecksum,
+                                .checksum_start = static_cast<std::uint16_t>(start),
+                                .checksum_offset = 8};
+        ASSERT_TRUE(apply_vnet_header(header, *packet));
+        EXPECT_EQ(packet->flags, std::uint32_t{kChecksumValid});
+        EXPECT_EQ(testing::TestWorld::bytes_of(*packet), wanted);
+      }
+    }
+  }
+}
+
+TEST_F(VnetHeaderTest, LeavesWhatIsNotSctpOrCutToTheInternetsChecksum) {
+  const Bytes good = bytes_of_hex(std::string(kIp4) + std::string(kSctp));
+  const VnetHeader header{.flags = VnetHeader::kNeedsChecksum, .checksum_start = 20, .checksum_offset = 8};
+  const auto left = [&](std::size_t at, std::uint8_t value) {
+    Bytes bytes = good;
+    bytes[at] = value;
+    EXPECT_TRUE(apply(header, bytes));
+    EXPECT_EQ(testing::TestWorld::bytes_of(*packet), bytes);
+    return packet->has(kChecksumPartial);
+  };
+  EXPECT_TRUE(left(9, 6)) << "another protocol";
+  EXPECT_TRUE(left(0, 0x46)) << "the header ends elsewhere";
+  EXPECT_TRUE(left(0, 0x65)) << "another version";
+  EXPECT_TRUE(left(2, 1)) << "longer than it is";
+  EXPECT_TRUE(left(3, 31)) << "shorter than SCTP's header";
+
+  for (std::size_t size = 0; size < good.size(); ++size)
+    (void)apply(header, Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)));
+}
+
 TEST_F(VnetHeaderTest, KeepsTheChecksumTrueBehindANewLinkHeader) {
   ASSERT_TRUE(apply({.flags = VnetHeader::kNeedsChecksum, .checksum_start = 20, .checksum_offset = kUdp}, tcp4(0)));
   packet->push(14);
