@@ -69,6 +69,11 @@ class SLUICE_API TunDriver {
   /// Errors: open's; it is there with other options (named). With dry_run nothing is made.
   StatusOr<bool> create(Context& context, const std::string& name, TunOptions options, bool dry_run);
 
+  /// The daemon ends: devices that are withdrawn or destroyed from now on leave the kernel with the driver, all at
+  /// once, since the kernel takes some 20 ms for each and waits most of that time. Called when the registry's on_stop
+  /// functions are; who has interfaces removed in an earlier one calls it before.
+  void end();
+
   /// What open would refuse without asking the kernel for an interface: names, the namespace.
   Status check(const TunOptions& options) const;
 

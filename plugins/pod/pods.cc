@@ -47,6 +47,7 @@ Pods::Pods(Registry& registry, Context& context)
 }
 
 void Pods::stop() {
+  driver_.end();
   while (!pods_.empty()) remove(std::string(pods_.begin()->first), false);
 }
 

@@ -21,8 +21,9 @@ bool name_character(char c) {
 }  // namespace
 
 InterfaceManager::~InterfaceManager() {
-  for (auto& s : slots_) {
-    if (s) (void)remove(s->entry.index, {});
+  // From the end, so that the tables that each removal publishes grow smaller.
+  for (; !slots_.empty(); slots_.pop_back()) {
+    if (slots_.back()) (void)remove(slots_.back()->entry.index, {});
   }
   dataplane_.rcu().drain();
 }

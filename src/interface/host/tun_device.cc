@@ -7,9 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "interface/gro.h"
 #include "interface/host/tun_queue.h"
@@ -18,12 +22,39 @@
 
 namespace sluice {
 
+namespace {
+
+// Closing the last descriptor removes a device.
+void close_all(const std::vector<int>& descriptors) {
+  constexpr std::size_t kThreads = 16;
+  std::atomic<std::size_t> next = 0;
+  const auto close_some = [&] {
+    for (std::size_t i = 0; (i = next++) < descriptors.size();) close(descriptors[i]);
+  };
+  std::vector<std::jthread> threads;
+  try {
+    while (threads.size() + 1 < std::min(kThreads, descriptors.size())) threads.emplace_back(close_some);
+  } catch (const std::system_error&) {
+    // With fewer threads, or alone, it takes longer.
+  }
+  close_some();
+}
+
+}  // namespace
+
 struct TunDriver::State {
   std::string name;
   LinkLayer link = LinkLayer::Ip;
   std::uint32_t message_kind = 0;
   std::uint32_t next_id = 1;
   std::map<std::uint32_t, Device*> devices;
+  bool ending = false;
+  std::vector<int> closing;  ///< descriptors, once the daemon ends
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { close_all(closing); }
 };
 
 namespace {
@@ -76,6 +107,7 @@ class Descriptors {
     for (const int fd : fds_) close(fd);
   }
   void add(int fd) { fds_.push_back(fd); }
+  std::vector<int> release() { return std::exchange(fds_, {}); }
   const std::vector<int>& get() const { return fds_; }
 
  private:
@@ -178,6 +210,8 @@ class Tun final : public TunDevice {
   ~Tun() override {
     state_->devices.erase(id_);
     if (!keep_) ioctl(fd(), TUNSETPERSIST, 0);
+    if (!state_->ending) return;
+    for (const int fd : descriptors_.release()) state_->closing.push_back(fd);
   }
   std::string_view driver() const override { return state_->name; }
   const DeviceInfo& info() const override { return info_; }
@@ -229,6 +263,7 @@ class Tun final : public TunDevice {
     if (!name.ok()) return {};
     // Should the rest fail, it goes with the descriptors.
     ioctl(fd(), TUNSETPERSIST, 0);
+    if (state_->ending) return {};
     const auto netlink = netlink_of(options_, fd());
     if (!netlink.ok()) return netlink.status();
     const Status status = netlink->delete_link(*name);
@@ -241,7 +276,7 @@ class Tun final : public TunDevice {
   const std::shared_ptr<TunDriver::State> state_;
   TunOptions options_;
   const host::NamespaceId namespace_id_;
-  const Descriptors descriptors_;
+  Descriptors descriptors_;
   const bool attached_;
   bool keep_ = false;
   std::uint32_t id_ = 0;
@@ -289,8 +324,11 @@ TunDriver::TunDriver(Registry& registry, std::string_view name, LinkLayer link) 
     const auto on_lost = it->second->on_lost;
     on_lost(unavailable("{}: the kernel has removed it", it->second->info().detail));
   });
+  registry.on_stop([state = state_] { state->ending = true; });
 }
 TunDriver::~TunDriver() = default;
+
+void TunDriver::end() { state_->ending = true; }
 
 bool TunDriver::is_ethernet() const { return state_->link == LinkLayer::Ethernet; }
 std::string_view TunDriver::driver_name() const { return state_->name; }

@@ -262,6 +262,31 @@ TEST_F(TunTest, CountsTheDescriptorsThatHoldADevice) {
   EXPECT_EQ(*netlink->tun_queues("eth0"), 0u);
 }
 
+TEST_F(TunTest, LeavesTheKernelWithAllOthersWhenTheDaemonEnds) {
+  const auto netlink = host::Netlink::open(ns->path());
+  const auto name = [](int i) { return fmt::format("eth{}", i); };
+  constexpr int kDevices = 40, kKept = 7;
+  {
+    Registry registry;
+    TunDriver ending(registry, "tun", LinkLayer::Ip);
+    std::vector<std::unique_ptr<TunDevice>> devices;
+    for (int i = 0; i < kDevices; ++i) {
+      TunOptions o = options();
+      o.host_name = name(i);
+      o.persistent = i % 2 == 1;
+      auto device = ending.open(o);
+      ASSERT_TRUE(device.ok()) << text(device.status());
+      devices.push_back(std::move(*device));
+    }
+    devices[kKept]->keep(true);
+    for (const auto& stop : registry.stops()) stop();
+    for (const auto& device : devices) EXPECT_TRUE(device->withdraw().ok());
+    devices.clear();
+    EXPECT_TRUE(netlink->link(name(0)).ok()) << "it goes with the driver";
+  }
+  for (int i = 0; i < kDevices; ++i) EXPECT_EQ(netlink->link(name(i)).ok(), i == kKept) << i;
+}
+
 TEST_F(TunTest, RefusesAnInterfaceOfAnotherKind) {
   TunOptions o = options();
   o.host_name = "lo";
