@@ -42,7 +42,7 @@ def describe():
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": platform.release(),
         "load": os.getloadavg()[0],
-        "compiler": _first(r"^CMAKE_CXX_COMPILER:\w+=(.*)", built),
+        "compiler": pathlib.Path(_first(r"^CMAKE_CXX_COMPILER:\w+=(.*)", built)).name,
         "isa": _first(r"^SLUICE_LEVEL:\w+=(.*)", built, "x86-64-v3"),
         "revision": _said("git", "describe", "--always", "--dirty"),
     }
