@@ -79,8 +79,9 @@ class SLUICE_API Worker {
   static constexpr std::size_t kRing = 1024;
   static constexpr std::size_t kMaxInterfaces = 4096;
 
-  /// producers: how many threads may hand packets to this worker (all workers and the control thread).
-  Worker(unsigned index, unsigned producers, const WorkerShared& shared);
+  /// producers: how many threads may hand packets to this worker (all workers and the control thread). part: of the
+  /// pool, where its buffers come from.
+  Worker(unsigned index, unsigned producers, const WorkerShared& shared, unsigned part = 0);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -90,6 +91,8 @@ class SLUICE_API Worker {
   std::uint64_t now() const { return now_; }
   void set_now(std::uint64_t ticks) { now_ = ticks; }
   BufferCache& buffers() { return buffers_; }
+  /// Of the pool: where its buffers come from.
+  unsigned buffers_part() const { return buffers_.part(); }
 
   /// The interface, or null when it is gone. Good for this pass.
   const InterfaceState* interface(InterfaceIndex index) const noexcept {

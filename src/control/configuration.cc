@@ -149,6 +149,31 @@ void read_workers(Reader& reader, const YAML::Node& node, Configuration& c) {
   }
 }
 
+void read_buffers(Reader& reader, const YAML::Node& node, Configuration& c) {
+  const auto read_pages = [&](const YAML::Node& v) {
+    static const std::map<std::string, PageSize> kSizes{
+        {"auto", PageSize::Auto}, {"ordinary", PageSize::Ordinary}, {"2M", PageSize::Huge2M}, {"1G", PageSize::Huge1G}};
+    const auto size = v.IsScalar() ? kSizes.find(v.Scalar()) : kSizes.end();
+    if (size != kSizes.end()) {
+      c.pages = size->second;
+    } else {
+      reader.error(v, fmt::format("buffers.page-size{}: must be auto, ordinary, 2M or 1G",
+                                  v.IsScalar() ? " '" + v.Scalar() + "'" : ""));
+    }
+  };
+  reader.map(node, "buffers",
+             {{"count",
+               [&](const YAML::Node& v) {
+                 if (const auto count = reader.number(v, "buffers.count", kBuffersMin, kBuffersMax))
+                   c.buffers = static_cast<std::uint32_t>(*count);
+               }},
+              {"hugepages", [&](const YAML::Node& v) { reader.truth(v, "buffers.hugepages", c.hugepages); }},
+              {"page-size", read_pages}});
+  if (!c.hugepages && (c.pages == PageSize::Huge2M || c.pages == PageSize::Huge1G)) {
+    reader.error(node, "buffers.hugepages is false, and buffers.page-size asks for some; leave one of them out");
+  }
+}
+
 /// A path, or the word none.
 void read_file(Reader& reader, const YAML::Node& node, const std::string& what, std::optional<std::string>& file) {
   if (node.IsScalar() && node.Scalar() == "none") {
@@ -188,17 +213,7 @@ void read_root(Reader& reader, const YAML::Node& root, Configuration& c) {
   reader.map(
       root, "the file",
       {{"workers", [&](const YAML::Node& n) { read_workers(reader, n, c); }},
-       {"buffers",
-        [&](const YAML::Node& n) {
-          reader.map(n, "buffers",
-                     {{"count",
-                       [&](const YAML::Node& v) {
-                         if (const auto count = reader.number(v, "buffers.count", kBuffersMin, kBuffersMax)) {
-                           c.buffers = static_cast<std::uint32_t>(*count);
-                         }
-                       }},
-                      {"hugepages", [&](const YAML::Node& v) { reader.truth(v, "buffers.hugepages", c.hugepages); }}});
-        }},
+       {"buffers", [&](const YAML::Node& n) { read_buffers(reader, n, c); }},
        {"plugins",
         [&](const YAML::Node& n) {
           reader.map(n, "plugins",

@@ -10,6 +10,7 @@
 
 #include "control/listen_address.h"
 #include "sluice/log.h"
+#include "sluice/pool.h"
 #include "sluice/status.h"
 
 namespace sluice {
@@ -27,6 +28,7 @@ struct SLUICE_API Configuration {
   // buffers:
   std::uint32_t buffers = 32768;
   bool hugepages = true;
+  PageSize pages = PageSize::Auto;
   // plugins:
   std::string plugin_path;           ///< empty: the installed folder
   std::vector<std::string> plugins;  ///< empty: all in the folder

@@ -60,6 +60,11 @@ TEST(Configuration, SaysWhereAndWhatIsAllowed) {
   EXPECT_EQ(error_of("buffers:\n  count: -5"), "f.yaml:2:10: buffers.count -5: must be 1024 to 4194304");
   EXPECT_EQ(error_of("buffers:\n  count: 99999999999999999999999"),
             "f.yaml:2:10: buffers.count 99999999999999999999999: must be 1024 to 4194304");
+  EXPECT_EQ(error_of("buffers: {page-size: 4K}"),
+            "f.yaml:1:22: buffers.page-size '4K': must be auto, ordinary, 2M or 1G");
+  EXPECT_EQ(error_of("buffers: {page-size: [1G]}"), "f.yaml:1:22: buffers.page-size: must be auto, ordinary, 2M or 1G");
+  EXPECT_EQ(error_of("buffers: {page-size: 1G, hugepages: false}"),
+            "f.yaml:1:10: buffers.hugepages is false, and buffers.page-size asks for some; leave one of them out");
   EXPECT_EQ(error_of("buffers: {hugepages: maybe}"), "f.yaml:1:22: buffers.hugepages 'maybe': must be true or false");
   EXPECT_EQ(error_of("workers: {count: 1}\nworkers: {count: 2}"), "f.yaml:2:1: 'workers' is given twice");
   EXPECT_EQ(error_of("workers: {count: 2, cpus: [0]}"),

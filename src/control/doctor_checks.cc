@@ -36,12 +36,13 @@ Verdict hugepages(const HostFacts& facts, const Needs& needs) {
   if (needs.on_hugepages) return {.found = needs.page_kind};
   const std::uint64_t size = facts.meminfo("Hugepagesize").value_or(2048) * 1024;
   const std::uint64_t wanted = (needs.buffer_bytes + size - 1) / size;
-  return {
-      State::Advice,
-      fmt::format("buffers are on {}; {} pages are free", needs.page_kind, facts.meminfo("HugePages_Free").value_or(0)),
-      fmt::format("{} pages of {} kB free before the node starts", wanted, size / 1024),
-      fmt::format("sysctl -w vm.nr_hugepages={} && systemctl restart sluice", wanted),
-      "each packet costs more TLB misses, and zero copy is not possible"};
+  const std::uint64_t free = facts.meminfo("HugePages_Free").value_or(0);
+  const std::uint64_t total = facts.meminfo("HugePages_Total").value_or(0);
+  const std::uint64_t others = total - std::min(total, free);  // programs that have theirs
+  return {State::Advice, fmt::format("buffers are on {}; {} pages are free", needs.page_kind, free),
+          fmt::format("{} pages of {} kB free before the node starts", wanted, size / 1024),
+          fmt::format("sysctl -w vm.nr_hugepages={} && systemctl restart sluice", wanted + others),
+          "each packet costs more TLB misses, and zero copy is not possible"};
 }
 
 Verdict pinning(const Needs& needs) {

@@ -44,7 +44,7 @@ Needs DoctorService::needs() const {
   Needs n;
   n.buffer_bytes = dataplane_.pool().usage().total * kBufferStride;
   n.page_kind = dataplane_.pool().page_kind();
-  n.on_hugepages = !n.page_kind.starts_with("ordinary");
+  n.on_hugepages = dataplane_.pool().on_hugepages();
   n.workers = dataplane_.worker_count();
   for (const auto& worker : dataplane_.workers()) {
     if (worker->cpu()) n.cpus.push_back(*worker->cpu());

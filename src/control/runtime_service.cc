@@ -177,17 +177,23 @@ Stream<GraphNode> RuntimeService::show_graph(const Nothing&) {
 }
 
 Stream<Buffers> RuntimeService::show_buffers(const Nothing&) {
-  const PoolUsage usage = dataplane_.pool().usage();
-  Buffers m;
-  m.set_pool("default");
-  m.set_pages(std::string(dataplane_.pool().page_kind()));
-  m.set_size(kSegmentSize);
-  m.set_total(usage.total);
-  m.set_available(usage.available);
-  m.set_cached(usage.cached);
-  m.set_used(usage.used);
-  m.set_exhausted(usage.exhausted);
-  co_yield m;
+  const BufferPool& pool = dataplane_.pool();
+  for (std::size_t i = 0; i < pool.parts(); ++i) {
+    const PoolPart& part = pool.part(i);
+    const PoolUsage usage = pool.usage(i);
+    Buffers m;
+    m.set_pool(part.node < 0 ? "default" : fmt::format("node{}", part.node));
+    if (part.node >= 0) m.set_numa_node(part.node);
+    m.set_pages(part.pages);
+    m.set_size(kSegmentSize);
+    m.set_total(usage.total);
+    m.set_available(usage.available);
+    m.set_cached(usage.cached);
+    m.set_used(usage.used);
+    m.set_exhausted(usage.exhausted);
+    m.set_borrowed(usage.borrowed);
+    co_yield m;
+  }
 }
 
 Stream<Thread> RuntimeService::show_threads(const Nothing&) {

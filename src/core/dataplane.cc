@@ -4,11 +4,23 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <set>
+
+#include "core/pages.h"
+
 namespace sluice {
 
 StatusOr<std::unique_ptr<Dataplane>> Dataplane::create(const DataplaneOptions& options,
                                                        std::function<void(Rcu::Function)> post) {
-  auto pool = BufferPool::create(options.pool);
+  PoolOptions pool_options = options.pool;
+  const HostPages host(pool_options.root);
+  // Where no worker is bound to a CPU, the kernel puts memory where it is used first.
+  if (pool_options.nodes.empty()) {
+    std::set<int> nodes;
+    for (const int cpu : options.cpus) nodes.insert(host.node_of_cpu(cpu));
+    pool_options.nodes.assign(nodes.begin(), nodes.end());
+  }
+  auto pool = BufferPool::create(pool_options);
   if (!pool.ok()) return pool.status();
   return std::unique_ptr<Dataplane>(new Dataplane(options, std::move(post), std::move(*pool)));
 }
@@ -41,9 +53,11 @@ Status Dataplane::build(Registry& registry) {
   tx_.publish(std::move(tx));
 
   const WorkerShared shared{*pool_, *graph_, interfaces_, features_, tx_, trace_, capture_};
+  const HostPages host(options_.pool.root);
   std::vector<Worker*> peers;
   for (unsigned i = 0; i < options_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, options_.workers + 1, shared));
+    const int node = i < options_.cpus.size() ? host.node_of_cpu(options_.cpus[i]) : -1;
+    workers_.push_back(std::make_unique<Worker>(i, options_.workers + 1, shared, pool_->part_of_node(node)));
     workers_.back()->control_fd = message_fd_;
     peers.push_back(workers_.back().get());
   }

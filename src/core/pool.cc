@@ -2,18 +2,16 @@
 #include "sluice/pool.h"
 
 #include <sys/mman.h>
-
-extern "C" {
-#include <hugetlbfs.h>
-}
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <new>
+
+#include "core/pages.h"
 
 namespace sluice {
 namespace {
@@ -38,111 +36,151 @@ std::atomic_ref<std::uint16_t> owners(Packet& segment) {
 
 std::size_t round_up(std::size_t n, std::size_t unit) { return (n + unit - 1) / unit * unit; }
 
-std::span<std::byte> map_hugepages(std::size_t bytes, std::string& kind) {
-  const long page = gethugepagesize();
-  if (page <= 0) {
-    kind = "the kernel has no hugepages";
-    return {};
+/// Maps a part. False: not with these pages, and the plan knows why; or not at all (page 0), and errno does.
+bool place_part(PoolPart& part, std::span<std::byte> place, std::size_t page, PagePlan& plan) {
+  if (page) {
+    std::string refused;
+    if (!map_hugepages(place, page, part.node, refused)) {
+      plan.sizes.erase(plan.sizes.begin());
+      plan.why += (plan.why.empty() ? "" : "; ") + refused;
+      return false;
+    }
+    part.pages = size_text(page) + " hugepages" + (plan.why.empty() ? "" : " (" + plan.why + ")");
+    part.page_bytes = page;
+  } else {
+    bool transparent = false;
+    if (!map_ordinary(place, part.node, transparent)) return false;
+    part.pages = fmt::format("ordinary pages{} ({})", transparent ? ", transparent hugepages asked for" : "", plan.why);
+    part.page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   }
-  const std::size_t size = round_up(bytes, static_cast<std::size_t>(page));
-  const std::size_t needed = size / static_cast<std::size_t>(page);
-  std::size_t free_pages = 0;
-  std::ifstream(fmt::format("/sys/kernel/mm/hugepages/hugepages-{}kB/free_hugepages", page / 1024)) >> free_pages;
-  if (free_pages < needed) {
-    kind = fmt::format("{} free hugepages of {} KiB, {} needed: sysctl vm.nr_hugepages={}", free_pages, page / 1024,
-                       needed, needed);
-    return {};
-  }
-  void* memory = get_hugepage_region(size, GHR_STRICT);
-  if (!memory) {
-    kind = fmt::format("libhugetlbfs gave no region of {} MiB", size >> 20);
-    return {};
-  }
-  kind = fmt::format("{} KiB hugepages", page / 1024);
-  return {static_cast<std::byte*>(memory), size};
+  part.region = place;
+  return true;
 }
 
 }  // namespace
 
-StatusOr<std::unique_ptr<BufferPool>> BufferPool::create(const PoolOptions& options) {
-  const std::uint32_t buffers = static_cast<std::uint32_t>(round_up(options.buffers, kBatch));
-  std::unique_ptr<BufferPool> pool(new BufferPool);
-  const std::size_t bytes = std::size_t{buffers} * kBufferStride;
-  std::string why = "hugepages are switched off";
-  if (options.hugepages) pool->region_ = map_hugepages(bytes, why);
-  pool->from_hugetlbfs_ = !pool->region_.empty();
-  if (pool->from_hugetlbfs_) {
-    pool->page_kind_ = why;
-  } else {
-    const std::size_t size = round_up(bytes, std::size_t{2} << 20);
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-      return exhausted("{} buffers need {} MiB and the kernel refused them ({}); lower buffers.count", buffers,
-                       size >> 20, std::strerror(errno));
-    }
-    const bool transparent = madvise(memory, size, MADV_HUGEPAGE) == 0;
-    pool->region_ = {static_cast<std::byte*>(memory), size};
-    pool->page_kind_ =
-        fmt::format("ordinary pages{} ({})", transparent ? ", transparent hugepages asked for" : "", why);
+Status BufferPool::map(const PoolOptions& options, std::size_t bytes) {
+  const HostPages host(options.root);
+  const PageSize wanted = options.hugepages ? options.pages : PageSize::Ordinary;
+  std::vector<PagePlan> plans;
+  std::size_t unit = kHuge2M;
+  for (const auto& part : parts_) {
+    const auto& sizes = plans.emplace_back(plan_pages(host, part->about.node, bytes, wanted)).sizes;
+    if (std::find(sizes.begin(), sizes.end(), kHuge1G) != sizes.end()) unit = kHuge1G;
   }
+  const std::size_t size = round_up(bytes, unit) * parts_.size() + unit;
+  void* memory = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  bool there = memory != MAP_FAILED;
+  if (there) {
+    reserved_ = {static_cast<std::byte*>(memory), size};
+    auto* at = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory), unit));
+    region_ = {at, 0};
+    // Parts with the largest pages come first, so that each begins at a multiple of its page size without a gap.
+    for (const std::size_t page : {kHuge1G, kHuge2M, std::size_t{0}}) {
+      for (std::size_t i = 0; i < parts_.size(); ++i) {
+        PoolPart& part = parts_[i]->about;
+        const bool now = page == 0 || (!plans[i].sizes.empty() && plans[i].sizes.front() == page);
+        if (!there || !part.region.empty() || !now) continue;
+        const std::span<std::byte> place(region_.data() + region_.size(), round_up(bytes, page ? page : kHuge2M));
+        if (place_part(part, place, page, plans[i])) {
+          region_ = {region_.data(), region_.size() + place.size()};
+        } else {
+          there = page != 0;
+        }
+      }
+    }
+  }
+  if (there) return {};
+  return exhausted("{} buffers need {} MiB and the kernel refused them ({}); lower buffers.count",
+                   bytes / kBufferStride * parts_.size(), (bytes * parts_.size()) >> 20, std::strerror(errno));
+}
+
+StatusOr<std::unique_ptr<BufferPool>> BufferPool::create(const PoolOptions& options) {
+  const auto buffers = static_cast<std::uint32_t>(round_up(options.buffers, kBatch));
+  std::unique_ptr<BufferPool> pool(new BufferPool);
+  std::vector<int> nodes = options.nodes;
+  if (nodes.empty()) nodes.push_back(-1);
+  nodes.resize(std::min(nodes.size(), kMaxParts));
+  for (const int node : nodes) {
+    pool->parts_.push_back(std::make_unique<Part>());
+    pool->parts_.back()->about.node = node;
+    pool->parts_.back()->about.buffers = buffers;
+  }
+  if (auto status = pool->map(options, std::size_t{buffers} * kBufferStride); !status.ok()) return status;
   // Packets and keys that pass through must not reach a core file.
   (void)madvise(pool->region_.data(), pool->region_.size(), MADV_DONTDUMP);
-  pool->total_ = buffers;
-  pool->top_.store(kEmpty, std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < buffers; i += kBatch) {
-    for (std::uint32_t j = i; j < i + kBatch; ++j) {
-      auto* packet = new (pool->packet(j)) Packet;
-      packet->pool_state = kFree;
-      packet->pool = 0;
-      packet->next_segment = j + 1 < i + kBatch ? pool->packet(j + 1) : nullptr;
-    }
-    pool->push_batch(pool->packet(i), kBatch);
+  pool->on_hugepages_ = true;
+  for (std::size_t i = 0; i < pool->parts_.size(); ++i) {
+    Part& part = *pool->parts_[i];
+    part.fill(static_cast<std::uint8_t>(i));
+    pool->on_hugepages_ &= part.about.page_bytes >= kHuge2M;
+    const bool same = i > 0 && part.about.pages == pool->parts_[0]->about.pages;
+    if (same) continue;
+    if (i > 0) pool->page_kind_ += fmt::format("; node {}: ", part.about.node);
+    pool->page_kind_ += part.about.pages;
   }
   return pool;
 }
 
 BufferPool::~BufferPool() {
-  if (from_hugetlbfs_) {
-    free_hugepage_region(region_.data());
-  } else if (!region_.empty()) {
-    munmap(region_.data(), region_.size());
+  if (!reserved_.empty()) munmap(reserved_.data(), reserved_.size());
+}
+
+unsigned BufferPool::part_of_node(int node) const {
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    if (parts_[i]->about.node == node) return i;
+  }
+  return 0;
+}
+
+void BufferPool::Part::fill(std::uint8_t number) {
+  top.store(kEmpty, std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < about.buffers; i += kBatch) {
+    for (std::uint32_t j = i; j < i + kBatch; ++j) {
+      auto* made = new (packet(j)) Packet;
+      made->pool_state = kFree;
+      made->pool = number;
+      made->next_segment = j + 1 < i + kBatch ? packet(j + 1) : nullptr;
+    }
+    push_batch(packet(i), kBatch);
   }
 }
 
-Packet* BufferPool::packet(std::uint32_t index) const {
-  return reinterpret_cast<Packet*>(region_.data() + std::size_t{index} * kBufferStride + kMbufSize);
+Packet* BufferPool::Part::packet(std::uint32_t index) const {
+  return reinterpret_cast<Packet*>(about.region.data() + std::size_t{index} * kBufferStride + kMbufSize);
 }
 
-std::uint32_t BufferPool::index_of(const Packet* packet) const {
-  const auto offset = reinterpret_cast<const std::byte*>(packet) - kMbufSize - region_.data();
+std::uint32_t BufferPool::Part::index_of(const Packet* packet) const {
+  const auto offset = reinterpret_cast<const std::byte*>(packet) - kMbufSize - about.region.data();
   return static_cast<std::uint32_t>(static_cast<std::size_t>(offset) / kBufferStride);
 }
 
 // A Treiber stack of batches. The link of a batch that another thread pops at the same moment may be read stale; the
 // tag then makes the exchange fail. Buffers are never unmapped, so the read itself is harmless.
-void BufferPool::push_batch(Packet* first, std::uint32_t size) noexcept {
+void BufferPool::Part::push_batch(Packet* first, std::uint32_t size) noexcept {
   first->trace = size;
   const std::uint32_t index = index_of(first);
-  std::uint64_t old = top_.load(std::memory_order_relaxed);
+  std::uint64_t old = top.load(std::memory_order_relaxed);
   std::uint64_t wanted;
   do {
-    const auto top = static_cast<std::uint32_t>(old);
-    std::atomic_ref<Packet*>(first->pool_link).store(top == kEmpty ? nullptr : packet(top), std::memory_order_relaxed);
+    const auto below = static_cast<std::uint32_t>(old);
+    std::atomic_ref<Packet*>(first->pool_link)
+        .store(below == kEmpty ? nullptr : packet(below), std::memory_order_relaxed);
     wanted = ((old >> 32) + 1) << 32 | index;
-  } while (!top_.compare_exchange_weak(old, wanted, std::memory_order_release, std::memory_order_relaxed));
-  available_.fetch_add(size, std::memory_order_relaxed);
+  } while (!top.compare_exchange_weak(old, wanted, std::memory_order_release, std::memory_order_relaxed));
+  available.fetch_add(size, std::memory_order_relaxed);
 }
 
-Packet* BufferPool::pop_batch() noexcept {
-  std::uint64_t old = top_.load(std::memory_order_acquire);
+Packet* BufferPool::Part::pop_batch() noexcept {
+  std::uint64_t old = top.load(std::memory_order_acquire);
   for (;;) {
-    const auto top = static_cast<std::uint32_t>(old);
-    if (top == kEmpty) return nullptr;
-    Packet* first = packet(top);
+    const auto index = static_cast<std::uint32_t>(old);
+    if (index == kEmpty) return nullptr;
+    Packet* first = packet(index);
     Packet* below = std::atomic_ref<Packet*>(first->pool_link).load(std::memory_order_relaxed);
     const std::uint64_t wanted = ((old >> 32) + 1) << 32 | (below ? index_of(below) : kEmpty);
-    if (top_.compare_exchange_weak(old, wanted, std::memory_order_acquire, std::memory_order_acquire)) {
-      available_.fetch_sub(first->trace, std::memory_order_relaxed);
+    if (top.compare_exchange_weak(old, wanted, std::memory_order_acquire, std::memory_order_acquire)) {
+      available.fetch_sub(first->trace, std::memory_order_relaxed);
       return first;
     }
   }
@@ -158,35 +196,64 @@ void BufferPool::leave(BufferCache* cache) {
   std::erase(caches_, cache);
 }
 
-PoolUsage BufferPool::usage() const {
+PoolUsage BufferPool::usage(std::size_t part) const {
+  const Part& of = *parts_[part];
   PoolUsage usage{};
-  usage.total = total_;
-  usage.available = static_cast<std::uint64_t>(std::max<std::int64_t>(0, available_.load(std::memory_order_relaxed)));
+  usage.total = of.about.buffers;
+  usage.available = static_cast<std::uint64_t>(std::max<std::int64_t>(0, of.available.load(std::memory_order_relaxed)));
   const std::lock_guard lock(caches_mutex_);
   for (const BufferCache* cache : caches_) {
-    usage.cached += cache->cached();
+    usage.cached += cache->cached(part);
+    if (cache->part() != part) continue;
     usage.exhausted += cache->exhausted();
+    usage.borrowed += cache->borrowed();
   }
   const std::uint64_t idle = usage.available + usage.cached;
   usage.used = usage.total > idle ? usage.total - idle : 0;
   return usage;
 }
 
-BufferCache::BufferCache(BufferPool& pool) : pool_(pool) { pool_.join(this); }
+PoolUsage BufferPool::usage() const {
+  PoolUsage sum{};
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const PoolUsage part = usage(i);
+    sum.total += part.total;
+    sum.available += part.available;
+    sum.cached += part.cached;
+    sum.used += part.used;
+    sum.exhausted += part.exhausted;
+    sum.borrowed += part.borrowed;
+  }
+  return sum;
+}
+
+BufferCache::BufferCache(BufferPool& pool, unsigned part)
+    : pool_(pool),
+      part_(part),
+      home_(pool.part(part).region.data()),
+      home_size_(pool.part(part).region.size()),
+      foreign_(pool.parts() > 1 ? pool.parts() : 0),
+      cached_(pool.parts()) {
+  pool_.join(this);
+}
 
 BufferCache::~BufferCache() {
   while (count_ > 0) spill();
+  for (std::size_t i = 0; i < foreign_.size(); ++i) push_foreign(i);
   pool_.leave(this);
 }
 
-bool BufferCache::refill() noexcept {
-  Packet* packet = pool_.pop_batch();
-  if (!packet) {
-    exhausted_.add();
-    return false;
+void BufferCache::publish_count() noexcept {
+  cached_[part_].set(count_);
+  for (std::size_t i = 0; i < foreign_.size(); ++i) {
+    if (i != part_) cached_[i].set(foreign_[i].count);
   }
+}
+
+bool BufferCache::refill() noexcept {
+  Packet* packet = pool_.parts_[part_]->pop_batch();
   for (; packet; packet = packet->next_segment) stack_[count_++] = packet;
-  return true;
+  return count_ > 0;
 }
 
 void BufferCache::spill() noexcept {
@@ -197,7 +264,41 @@ void BufferCache::spill() noexcept {
     packet->next_segment = first;
     first = packet;
   }
-  pool_.push_batch(first, static_cast<std::uint32_t>(size));
+  pool_.parts_[part_]->push_batch(first, static_cast<std::uint32_t>(size));
+}
+
+/// Memory of another node is slow; a lost packet is lost.
+Packet* BufferCache::borrow() noexcept {
+  for (std::size_t i = 0; i < foreign_.size(); ++i) {
+    Foreign& other = foreign_[i];
+    if (i == part_) continue;
+    if (!other.first) {
+      other.first = pool_.parts_[i]->pop_batch();
+      for (const Packet* packet = other.first; packet; packet = packet->next_segment) ++other.count;
+    }
+    if (!other.first) continue;
+    Packet* packet = other.first;
+    other.first = packet->next_segment;
+    --other.count;
+    borrowed_.add();
+    take(packet);
+    return packet;
+  }
+  exhausted_.add();
+  return nullptr;
+}
+
+void BufferCache::send_home(Packet* packet) noexcept {
+  Foreign& home = foreign_[packet->pool];
+  packet->next_segment = home.first;
+  home.first = packet;
+  if (++home.count == BufferPool::kBatch) push_foreign(packet->pool);
+}
+
+void BufferCache::push_foreign(std::size_t part) noexcept {
+  Foreign& home = foreign_[part];
+  if (home.first) pool_.parts_[part]->push_batch(home.first, home.count);
+  home = {};
 }
 
 void BufferCache::take(Packet* packet) noexcept {
@@ -211,7 +312,10 @@ void BufferCache::take(Packet* packet) noexcept {
 std::size_t BufferCache::alloc(std::span<Packet*> out) noexcept {
   std::size_t n = 0;
   for (; n < out.size(); ++n) {
-    if (count_ == 0 && !refill()) break;
+    if (count_ == 0 && !refill()) {
+      if (!(out[n] = borrow())) break;
+      continue;
+    }
     out[n] = stack_[--count_];
     take(out[n]);
   }
@@ -252,6 +356,8 @@ void BufferCache::free_segment(Packet* packet) noexcept {
   if (packet->pool_state != kAlive) die(packet->pool_state == kFree ? "freed twice" : "was overwritten", packet);
   packet->pool_state = kFree;
 #endif
+  if (!is_home(packet)) [[unlikely]]
+    return send_home(packet);
   if (count_ == kCapacity) spill();
   stack_[count_++] = packet;
 }
@@ -264,7 +370,8 @@ void BufferCache::free(std::span<Packet* const> packets) noexcept {
     if (count_ == kCapacity) spill();
     const std::size_t end = std::min(packets.size(), i + kCapacity - count_);
     std::size_t count = count_;
-    while (i < end && !packets[i]->next_segment && !packets[i]->has(kShared)) stack_[count++] = packets[i++];
+    while (i < end && !packets[i]->next_segment && !packets[i]->has(kShared) && is_home(packets[i]))
+      stack_[count++] = packets[i++];
     count_ = count;
     if (i < end) free(packets[i++]);
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <thread>
 #include <vector>
@@ -160,6 +161,99 @@ TEST(Pool, SurvivesThreadsThatAllocateAndFreeAtOnce) {
     three.join();
   }
   EXPECT_EQ(pool->usage().available, 4096u);
+}
+
+// A host with one node makes parts of two as well: only where their memory lies is the kernel's affair.
+struct PoolOfTwoNodes : ::testing::Test {
+  void SetUp() override {
+    auto made = BufferPool::create({.buffers = 1024, .hugepages = false, .nodes = {0, 1}});
+    ASSERT_TRUE(made.ok());
+    pool = std::move(*made);
+  }
+  std::uint64_t used(std::size_t part) const { return pool->usage(part).used; }
+  std::unique_ptr<BufferPool> pool;
+};
+
+TEST_F(PoolOfTwoNodes, LieSideBySideAndKnowTheirNode) {
+  ASSERT_EQ(pool->parts(), 2u);
+  EXPECT_EQ(pool->part(0).region.data(), pool->region().data());
+  EXPECT_EQ(pool->part(0).region.size() + pool->part(1).region.size(), pool->region().size());
+  EXPECT_EQ(pool->part(1).region.data(), pool->region().data() + pool->part(0).region.size());
+  EXPECT_EQ(pool->part_of_node(1), 1u);
+  EXPECT_EQ(pool->part_of_node(7), 0u);
+  BufferCache zero(*pool, 0), one(*pool, 1);
+  for (auto* cache : {&zero, &one}) {
+    Packet* packet = cache->alloc();
+    EXPECT_EQ(packet->pool, cache->part());
+    const auto region = pool->part(cache->part()).region;
+    EXPECT_TRUE(packet->storage() > region.data() && packet->storage() < region.data() + region.size());
+    cache->free(packet);
+  }
+}
+
+TEST_F(PoolOfTwoNodes, ABufferThatIsFreedElsewhereGoesHome) {
+  BufferCache zero(*pool, 0), one(*pool, 1);
+  std::vector<Packet*> packets(700);
+  ASSERT_EQ(zero.alloc(packets), packets.size());
+  std::vector<Packet*> own(100);
+  ASSERT_EQ(one.alloc(own), own.size());
+  packets.insert(packets.begin() + 300, own.begin(), own.end());
+  packets[5]->next_segment = packets.back();
+  packets.pop_back();
+  one.free(packets);
+  for (auto* cache : {&zero, &one}) cache->publish_count();
+  EXPECT_EQ(used(0), 0u);
+  EXPECT_EQ(used(1), 0u);
+  EXPECT_LT(one.cached(0), BufferPool::kBatch) << "more than a batch does not wait";
+  EXPECT_GE(pool->usage(0).available, 1024u - zero.cached(0) - BufferPool::kBatch);
+  // What one allocates is its own again.
+  std::vector<Packet*> again(500);
+  ASSERT_EQ(one.alloc(again), again.size());
+  for (const Packet* packet : again) EXPECT_EQ(packet->pool, 1);
+  one.free(again);
+}
+
+TEST_F(PoolOfTwoNodes, ANodeWithoutBuffersBorrowsUntilThereAreNoneAnywhere) {
+  BufferCache zero(*pool, 0), one(*pool, 1);
+  std::set<Packet*> seen;
+  while (Packet* packet = zero.alloc()) EXPECT_TRUE(seen.insert(packet).second);
+  EXPECT_EQ(seen.size(), 2048u);
+  EXPECT_EQ(zero.borrowed(), 1024u);
+  EXPECT_EQ(zero.exhausted(), 1u);
+  EXPECT_EQ(pool->usage().borrowed, 1024u);
+  EXPECT_EQ(one.alloc(), nullptr);
+  std::array<Packet*, 4> some{};
+  EXPECT_EQ(zero.alloc(some), 0u);
+  for (Packet* packet : seen) zero.free(packet);
+  zero.publish_count();
+  EXPECT_EQ(used(0), 0u);
+  EXPECT_EQ(used(1), 0u);
+  ASSERT_NE(one.alloc(), nullptr) << "its own have come back";
+}
+
+TEST_F(PoolOfTwoNodes, SurvivesThreadsThatFreeEachOthersBuffers) {
+  std::array<std::array<std::atomic<Packet*>, 512>, 2> exchange{};
+  const auto churn = [&](unsigned part) {
+    BufferCache cache(*pool, part);
+    for (int round = 0; round < 100; ++round) {
+      for (std::size_t i = 0; i < 512; ++i) {
+        Packet* packet = cache.alloc();
+        if (packet) packet->data[0] = std::byte{1};
+        if (Packet* other = exchange[(i + part) % 2][i].exchange(packet)) cache.free(other);
+      }
+    }
+  };
+  {
+    std::thread zero(churn, 0u), one(churn, 1u);
+    zero.join();
+    one.join();
+  }
+  BufferCache last(*pool);
+  for (auto& row : exchange) {
+    for (auto& place : row) last.free(place.load());
+  }
+  last.publish_count();
+  EXPECT_EQ(pool->usage().used, 0u);
 }
 
 #ifdef SLUICE_DEBUG

@@ -47,10 +47,10 @@ void begin_trace(const TraceState& state, const TraceRequest& request, unsigned 
 
 }  // namespace
 
-Worker::Worker(unsigned index, unsigned producers, const WorkerShared& shared)
+Worker::Worker(unsigned index, unsigned producers, const WorkerShared& shared, unsigned part)
     : index_(index),
       shared_(shared),
-      buffers_(shared.pool),
+      buffers_(shared.pool, part),
       interface_counters_(kMaxInterfaces),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       drops_(tsc_hz()),

@@ -49,7 +49,7 @@ int fail(const Status& status) {
 
 DaemonOptions options_of(const Configuration& c, const Arguments& arguments) {
   DaemonOptions options;
-  options.dataplane = {c.workers, c.cpus, {c.buffers, c.hugepages && !arguments.unprivileged}};
+  options.dataplane = {c.workers, c.cpus, {c.buffers, c.hugepages && !arguments.unprivileged, c.pages}};
   options.plugin_folder = !arguments.plugin_path.empty() ? std::filesystem::path(arguments.plugin_path)
                           : !c.plugin_path.empty()       ? std::filesystem::path(c.plugin_path)
                                                          : default_plugin_folder();

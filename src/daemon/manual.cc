@@ -19,7 +19,7 @@ constexpr const char* kConfiguration = R"(workers:
   cpus: [0, 1]                          # the core of each; anywhere if not given
 buffers:
   count: 32768                          # of 2,624 bytes
-  hugepages: true                       # when the host has them, ordinary pages else
+  page-size: auto                       # or 1G, 2M, ordinary; for want of them the next smaller
 plugins:
   load: []                              # all in the folder if not given or empty
 sockets:
