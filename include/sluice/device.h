@@ -88,6 +88,7 @@ class SLUICE_API RxQueue {
   /// it is asked again with the next pass, without an event of fd().
   bool more = false;
   Counter no_buffers, errors;  ///< packets lost for want of buffers; malformed or refused by the device
+  Counter packets;             ///< that receive() has given; the framework counts
 };
 
 /// One transmit queue. Used by one worker.
@@ -98,7 +99,8 @@ class SLUICE_API TxQueue {
   /// when they are out). The rest is dropped by the caller and counted as tx-full.
   virtual std::size_t transmit(Worker& worker, std::span<Packet* const> packets) noexcept = 0;
 
-  Counter errors;  ///< taken, but refused by the device
+  Counter errors;         ///< taken, but refused by the device
+  Counter packets, full;  ///< that transmit() has taken, and not taken; the framework counts
 };
 
 /// A device, control thread only. Made by a driver's service, owned by its interface from then on.

@@ -50,6 +50,7 @@ enum PacketFlag : std::uint32_t {
   kBroadcast = 1u << 6,  ///< link-layer broadcast or multicast
   kReassembled = 1u << 7,
   kTraceCandidate = 1u << 8,  ///< matched a trace filter at input; traced from the node that was asked for
+  kHandedOver = 1u << 9,      ///< came to this worker because its flow is this worker's (flow-handoff)
 };
 
 enum class GsoType : std::uint8_t { None = 0, Tcp4 = 1, Udp = 3, Tcp6 = 4, UdpL4 = 5 };  ///< virtio's numbers

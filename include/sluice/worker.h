@@ -111,9 +111,11 @@ class SLUICE_API Worker {
   }
   /// Tells the control thread. False when its ring is full (counted in lost_messages).
   bool report(ControlMessage message) noexcept;
-  /// Gives a packet to a node of another worker, or to this one with the next pass. False when that worker's ring is
-  /// full (counted in lost_handoffs); the packet then still belongs to the caller.
+  /// Gives a packet to a node of another worker, or to this one with the next pass; that one is woken at the end of
+  /// this pass. False when its ring is full (counted in lost_handoffs); the packet then still belongs to the caller.
   bool hand_off(unsigned worker, NodeIndex node, Packet* packet) noexcept;
+  /// How many workers there are: hand_off() takes 0 to peers() - 1.
+  unsigned peers() const { return static_cast<unsigned>(peers_.size()); }
 
   /// What was dropped lately. Reading is for any thread.
   DropSamples& drops() { return drops_; }
@@ -139,6 +141,8 @@ class SLUICE_API Worker {
   void begin_pass() noexcept;
   /// Moves packets from the rings into the graph; false when there were none.
   bool take_hand_offs() noexcept;
+  /// Wakes those who were handed packets since the last call. At the end of each pass.
+  void wake_peers() noexcept;
   bool has_hand_offs() const noexcept;
   void set_current(NodeRuntime* node) noexcept { current_.store(node, std::memory_order_relaxed); }
   /// The node that runs, or that ran last; null before the first. Any thread.
@@ -149,6 +153,8 @@ class SLUICE_API Worker {
   /// Starts a trace where a request names this node.
   void trace_start(NodeIndex node, std::span<Packet* const> packets, bool at_input) noexcept;
   const TraceState* tracing() const noexcept { return trace_; }
+  /// A packet that was handed over takes its trace along: a slot here of each request that traces it there.
+  void trace_resume(unsigned from, Packet& packet) noexcept;
   void trace_step(std::uint32_t slot, const TraceOrigin& origin, NodeIndex node, std::uint16_t code,
                   const void* payload, std::size_t size) noexcept;
   void trace_step(const Packet& packet, NodeIndex node, std::uint16_t code, const void* payload,
@@ -170,9 +176,11 @@ class SLUICE_API Worker {
 
   std::atomic<bool> sleeping{false};
   std::atomic<bool> release_requested{false};  ///< the control thread wants holders to look again
-  Counter lost_messages, lost_handoffs;
+  Counter lost_messages, lost_handoffs, sent_handoffs, taken_handoffs;
   Counter loops, sleeps, busy_cycles, idle_cycles;
   Counter system_cycles;  ///< of the busy ones
+  Counter wakeups;                     ///< sleeps that an event ended, not the time
+  Counter received_vectors, received;  ///< receive() calls that gave packets, and how many
 
  private:
   const unsigned index_;
@@ -187,6 +195,7 @@ class SLUICE_API Worker {
   const TxBindings* tx_ = nullptr;
   const TraceState* trace_ = nullptr;
   const CaptureState* capture_ = nullptr;
+  std::uint64_t to_wake_ = 0;  // peers, a bit each
   std::atomic<NodeRuntime*> current_{nullptr};
   std::vector<InterfaceCounters> interface_counters_;
   std::vector<Worker*> peers_;

@@ -203,12 +203,17 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_name(fmt::format("sluice-wk{}", w.index()));
     m.set_tid(thread->tid());
     m.set_cpu(thread->cpu() ? std::to_string(*thread->cpu()) : "any");
-    const auto [busy0, idle0] =
-        load_base_.contains(w.index()) ? load_base_[w.index()] : std::pair<std::uint64_t, std::uint64_t>{};
-    const std::uint64_t busy = w.busy_cycles.get() - busy0;
-    m.set_load(100.0 * ratio(busy, busy + w.idle_cycles.get() - idle0));
+    const WorkerLoad base = load_base_.contains(w.index()) ? load_base_[w.index()] : WorkerLoad{};
+    const std::uint64_t busy = w.busy_cycles.get() - base.busy;
+    m.set_load(100.0 * ratio(busy, busy + w.idle_cycles.get() - base.idle));
     m.set_loops(w.loops.get());
     m.set_sleeps(w.sleeps.get());
+    m.set_wakeups(w.wakeups.get());
+    m.set_packets_per_call(ratio(w.received.get() - base.received, w.received_vectors.get() - base.vectors));
+    m.set_received(w.received.get());
+    m.set_handoffs_sent(w.sent_handoffs.get());
+    m.set_handoffs_taken(w.taken_handoffs.get());
+    if (const int node = dataplane_.pool().part(w.buffers_part()).node; node >= 0) m.set_numa_node(node);
     const auto& queues = thread->queues().queues;
     m.set_queues(static_cast<std::uint32_t>(
         std::count_if(queues.begin(), queues.end(), [](const RxBinding& b) { return b.queue != nullptr; })));
@@ -228,7 +233,7 @@ Status RuntimeService::clear_runtime(const Nothing&, Done&) {
   chain_base_ = chain_totals();
   for (const auto& thread : dataplane_.workers()) {
     const Worker& w = thread->worker();
-    load_base_[w.index()] = {w.busy_cycles.get(), w.idle_cycles.get()};
+    load_base_[w.index()] = {w.busy_cycles.get(), w.idle_cycles.get(), w.received.get(), w.received_vectors.get()};
   }
   return {};
 }

@@ -33,6 +33,11 @@ struct ChainTotals {
   ChainTotals& operator-=(const ChainTotals& base);
 };
 
+/// Where `clear runtime` makes a worker's load count from.
+struct WorkerLoad {
+  std::uint64_t busy = 0, idle = 0, received = 0, vectors = 0;
+};
+
 class RuntimeService {
  public:
   RuntimeService(Dataplane& dataplane, const Interfaces& interfaces, const Features& features)
@@ -62,7 +67,7 @@ class RuntimeService {
   // What `clear` moves; the counters themselves only rise.
   std::vector<NodeTotals> runtime_base_, error_base_;
   std::vector<ChainTotals> chain_base_;
-  std::map<unsigned, std::pair<std::uint64_t, std::uint64_t>> load_base_;
+  std::map<unsigned, WorkerLoad> load_base_;
 };
 
 /// The static graph for graphviz.

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 #include "sluice/clock.h"
 
@@ -14,6 +16,7 @@ namespace {
 constexpr std::uint32_t kEthernetHeader = 14;
 // So many requests may trace one packet. More than there can be: a stale handle must not lead in circles.
 constexpr int kRequestsOfPacket = 16;
+constexpr unsigned kWakeBits = 64;
 
 /// Whether a request wants a packet, as it came in.
 bool is_wanted(const TraceRequest& request, const Worker& worker, const Packet& packet) noexcept {
@@ -99,8 +102,19 @@ bool Worker::hand_off(unsigned worker, NodeIndex node, Packet* packet) noexcept 
     lost_handoffs.add();
     return false;
   }
-  peer->wake();
+  sent_handoffs.add();
+  if (worker < kWakeBits) {
+    to_wake_ |= std::uint64_t{1} << worker;
+  } else {
+    peer->wake();
+  }
   return true;
+}
+
+void Worker::wake_peers() noexcept {
+  for (std::uint64_t left = std::exchange(to_wake_, 0); left; left &= left - 1) {
+    peers_[static_cast<std::size_t>(std::countr_zero(left))]->wake();
+  }
 }
 
 void Worker::wake() noexcept {
@@ -113,20 +127,38 @@ void Worker::wake() noexcept {
 
 bool Worker::take_hand_offs() noexcept {
   bool any = false;
-  for (auto& ring : rings_) {
+  for (unsigned from = 0; from < rings_.size(); ++from) {
     HandOff item{};
-    for (std::size_t i = 0; i < kVectorMax && ring->pop(item); ++i) {
-      any = true;
-      // The trace slot is another worker's.
-      item.packet->flags &= ~kTraced;
+    std::size_t n = 0;
+    for (; n < kVectorMax && rings_[from]->pop(item); ++n) {
+      if (item.packet->has(kTraced)) [[unlikely]]
+        trace_resume(from, *item.packet);
       graph_.enqueue(*this, item.node, std::span<Packet* const>(&item.packet, 1));
     }
+    if (n == 0) continue;
+    any = true;
+    taken_handoffs.add(n);
   }
   return any;
 }
 
 bool Worker::has_hand_offs() const noexcept {
   return std::any_of(rings_.begin(), rings_.end(), [](const auto& ring) { return !ring->empty(); });
+}
+
+void Worker::trace_resume(unsigned from, Packet& packet) noexcept {
+  const std::uint32_t there = packet.trace;
+  packet.flags &= ~kTraced;  // the trace slot is another worker's
+  if (!trace_ || !packet.has(kHandedOver)) return;
+  std::uint32_t handle = TraceHandle::kNone;
+  walk(*trace_, there, from, [&](const TraceRequest& request, std::uint32_t) {
+    const std::int32_t slot = request.buffers[index_]->start(handle);
+    if (slot >= 0) handle = TraceHandle::of(request.id, static_cast<std::uint32_t>(slot));
+    return true;
+  });
+  if (handle == TraceHandle::kNone) return;
+  packet.flags |= kTraced;
+  packet.trace = handle;
 }
 
 void Worker::trace_start(NodeIndex node, std::span<Packet* const> packets, bool at_input) noexcept {

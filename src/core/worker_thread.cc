@@ -162,6 +162,7 @@ bool WorkerThread::pass() {
     worker_.graph().release_held(worker_);
   }
   worker_.graph().run(worker_);
+  worker_.wake_peers();
   worker_.buffers().publish_count();
   return busy;
 }
@@ -186,6 +187,9 @@ bool WorkerThread::poll_queues(const PollSet& set) {
     active_[kept++] = slot;
     if (n == 0) continue;
     busy = true;
+    binding.queue->packets.add(n);
+    worker_.received_vectors.add();
+    worker_.received.add(n);
     std::uint64_t bytes = 0;
     for (std::size_t p = 0; p < n; ++p) {
       packets[p]->rx_interface = binding.interface;
@@ -219,7 +223,7 @@ void WorkerThread::activate(std::uint32_t slot) {
   active_.push_back(slot);
 }
 
-void WorkerThread::collect_events(int timeout_ms) {
+bool WorkerThread::collect_events(int timeout_ms) {
   std::array<epoll_event, 64> events;
   const int n = worker_.system_call([&] { return epoll_wait(epoll_, events.data(), events.size(), timeout_ms); });
   for (int i = 0; i < n; ++i) {
@@ -231,6 +235,7 @@ void WorkerThread::collect_events(int timeout_ms) {
       activate(static_cast<std::uint32_t>(slot));
     }
   }
+  return n > 0;
 }
 
 void WorkerThread::sleep() {
@@ -242,7 +247,7 @@ void WorkerThread::sleep() {
     worker_.sleeps.add();
     const int timeout = worker_.graph().held() ? 50 : 500;
     Rcu::offline();
-    collect_events(timeout);
+    if (collect_events(timeout)) worker_.wakeups.add();
     Rcu::online();
   }
   worker_.sleeping.store(false, std::memory_order_relaxed);

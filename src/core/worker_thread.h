@@ -61,7 +61,7 @@ class SLUICE_API WorkerThread {
   void run();
   bool pass();
   bool poll_queues(const PollSet& set);
-  void collect_events(int timeout_ms);
+  bool collect_events(int timeout_ms);  // whether there were any
   void activate(std::uint32_t slot);
   void sleep();
 

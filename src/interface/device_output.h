@@ -85,11 +85,15 @@ struct DeviceOutput {
       taken = binding.queue->transmit(worker, packets);
     }
     if (taken < packets.size()) bytes -= bytes_of(packets.subspan(taken));
+    binding.queue->packets.add(taken);
     auto& counters = worker.counters(index);
     counters[InterfaceCounter::TxPackets].add(taken);
     counters[InterfaceCounter::TxBytes].add(bytes);
     std::fill_n(batch.codes + begin, taken, kVerdictHold);
-    if (begin + taken < end) counters[InterfaceCounter::TxError].add(end - begin - taken);
+    if (begin + taken < end) {
+      binding.queue->full.add(end - begin - taken);
+      counters[InterfaceCounter::TxError].add(end - begin - taken);
+    }
     for (std::size_t i = begin + taken; i < end; ++i) batch.set(i, Drop::TxFull);
   }
 };
