@@ -15,6 +15,7 @@ namespace sluice {
 struct FeatureInfo {
   std::string_view arc;
   std::string_view after{}, before{};  ///< names of features on the same arc, or of the arc's ends
+  bool first = false;                  ///< ahead of all of the arc that are not: it may send packets round again
 };
 
 /// Which of a packet's interfaces chooses the chain.

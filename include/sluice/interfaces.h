@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,18 @@ struct InterfaceAddress {
 struct RxPlacement {
   std::uint16_t queue = 0;
   std::uint32_t worker = 0;
+  bool moving = false;  ///< the worker before has not let go of it yet
+};
+
+/// What the framework has counted for one queue.
+struct QueueCounts {
+  std::uint64_t packets = 0;     ///< received, or taken by the device
+  std::uint64_t no_buffers = 0;  ///< receive queues: lost for want of buffers
+  std::uint64_t full = 0;        ///< transmit queues: not taken by the device
+  std::uint64_t errors = 0;
+};
+struct InterfaceQueues {
+  std::vector<QueueCounts> rx, tx;
 };
 
 struct InterfaceEntry {
@@ -102,6 +115,13 @@ class SLUICE_API Interfaces {
   virtual StatusOr<bool> set_table(InterfaceIndex index, std::uint32_t table, TableIndex slot4, TableIndex slot6) = 0;
   virtual StatusOr<bool> set_rx_mode(InterfaceIndex index, RxMode mode) = 0;
   virtual StatusOr<bool> would_set_rx_mode(InterfaceIndex index, RxMode mode) const = 0;
+  /// Has another worker serve a receive queue, or all of them: nothing stops, and what waits in the queue is received
+  /// by the worker that comes after. It takes a grace period; until then RxPlacement::moving. Errors: no such queue or
+  /// worker.
+  virtual StatusOr<bool> set_rx_placement(InterfaceIndex index, std::optional<std::uint16_t> queue,
+                                          std::uint32_t worker) = 0;
+  virtual StatusOr<bool> would_set_rx_placement(InterfaceIndex index, std::optional<std::uint16_t> queue,
+                                                std::uint32_t worker) const = 0;
   virtual StatusOr<bool> add_address(InterfaceIndex index, const InterfaceAddress& address) = 0;
   virtual StatusOr<bool> remove_address(InterfaceIndex index, const InterfaceAddress& address) = 0;
 
@@ -109,6 +129,8 @@ class SLUICE_API Interfaces {
   virtual void listen(Listener listener) = 0;
   /// The sum over all workers.
   virtual std::uint64_t counter(InterfaceIndex index, InterfaceCounter counter) const = 0;
+  /// Of each queue of its own; empty for subinterfaces.
+  virtual InterfaceQueues queues(InterfaceIndex index) const = 0;
 };
 
 /// Features on interfaces. Enabling rebuilds and publishes that interface's chain.

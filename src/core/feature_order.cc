@@ -27,6 +27,9 @@ StatusOr<std::vector<NodeIndex>> order_features(const std::string& arc, std::vec
       if (other.empty() || is_end(other) || nodes.contains(std::string(other))) continue;
       return not_found("feature {} on arc {}: there is no {} to be placed after or before", f.name, arc, other);
     }
+    for (const auto& other : features) {
+      if (f.info.first && !other.info.first) predecessors[other.name].insert(f.name);
+    }
     if (nodes.contains(std::string(f.info.after))) predecessors[f.name].insert(std::string(f.info.after));
     if (nodes.contains(std::string(f.info.before))) predecessors[std::string(f.info.before)].insert(f.name);
   }

@@ -149,16 +149,7 @@ InterfaceIndex InterfaceManager::install(std::uint32_t number, std::unique_ptr<S
   }
   publish_state();
   bind_tx(s);
-  const NodeIndex input = dataplane_.graph().find(s.entry.driver + "-input");
-  // Queue q of a device with many goes to worker q, which transmits on queue q: a TUN brings a flow to the queue that
-  // last wrote it. Devices with one queue are spread.
-  const std::uint32_t first = s.rx.size() == 1 ? next_worker_++ : 0;
-  for (std::uint16_t q = 0; q < s.rx.size(); ++q) {
-    const std::uint32_t worker = (first + q) % dataplane_.worker_count();
-    if (dataplane_.workers()[worker]->add({s.rx[q].get(), index, input, s.entry.rx_mode}).ok()) {
-      s.entry.placement.push_back({q, worker});
-    }
-  }
+  place_rx(s);
   tell(Event::Created, s.entry);
   return index;
 }
@@ -317,21 +308,6 @@ StatusOr<bool> InterfaceManager::set_table(InterfaceIndex index, std::uint32_t t
   s->table6 = slot6;
   publish_state();
   tell(Event::TableChanged, s->entry);
-  return true;
-}
-
-StatusOr<bool> InterfaceManager::would_set_rx_mode(InterfaceIndex index, RxMode mode) const {
-  const Slot* s = slot(index);
-  if (!s) return no_such(index);
-  if (s->rx.empty()) return failed_precondition("interface {} has no receive queues of its own", s->entry.name);
-  return s->entry.rx_mode != mode;
-}
-
-StatusOr<bool> InterfaceManager::set_rx_mode(InterfaceIndex index, RxMode mode) {
-  if (const auto would = would_set_rx_mode(index, mode); !would.ok() || !*would) return would;
-  Slot* s = slot(index);
-  s->entry.rx_mode = mode;
-  for (const RxPlacement& p : s->entry.placement) dataplane_.workers()[p.worker]->set_mode(s->rx[p.queue].get(), mode);
   return true;
 }
 

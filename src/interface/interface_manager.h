@@ -26,6 +26,11 @@ class InterfaceManager final : public Interfaces {
                            std::uint16_t inner) const override;
   StatusOr<bool> would_set_mtu(InterfaceIndex index, std::uint32_t mtu) const override;
   StatusOr<bool> would_set_rx_mode(InterfaceIndex index, RxMode mode) const override;
+  StatusOr<bool> set_rx_placement(InterfaceIndex index, std::optional<std::uint16_t> queue,
+                                  std::uint32_t worker) override;
+  StatusOr<bool> would_set_rx_placement(InterfaceIndex index, std::optional<std::uint16_t> queue,
+                                        std::uint32_t worker) const override;
+  InterfaceQueues queues(InterfaceIndex index) const override;
   Status remove(InterfaceIndex index, std::function<void()> done) override;
   const InterfaceEntry* find(InterfaceIndex index) const override;
   const InterfaceEntry* find(std::string_view name) const override;
@@ -70,6 +75,9 @@ class InterfaceManager final : public Interfaces {
   Status no_such(InterfaceIndex index) const;
   InterfaceIndex install(std::uint32_t number, std::unique_ptr<Slot> made);
   Status attach(Slot& made);
+  void place_rx(Slot& made);
+  Status serve(const Slot& s, const RxPlacement& placement);
+  void finish_move(InterfaceIndex index, std::uint16_t queue);
   void bind_tx(const Slot& made);
   void unbind(const Slot& gone);
   void publish_state();
@@ -85,6 +93,7 @@ class InterfaceManager final : public Interfaces {
   std::map<std::string, InterfaceIndex, std::less<>> by_name_;
   std::vector<Listener> listeners_;
   std::uint32_t next_worker_ = 0;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what is deferred
   std::map<std::uint32_t, InterfaceCounters> baselines_;
 };
 

@@ -58,6 +58,19 @@ std::uint32_t InterfaceManager::mtu_limit(const InterfaceEntry& entry) const {
   return above->entry.mtu - (entry.inner_vlan ? above->device->info().double_tag_bytes : 0);
 }
 
+InterfaceQueues InterfaceManager::queues(InterfaceIndex index) const {
+  InterfaceQueues all;
+  const Slot* s = slot(index);
+  if (!s) return all;
+  for (const auto& q : s->rx) {
+    all.rx.push_back({.packets = q->packets.get(), .no_buffers = q->no_buffers.get(), .errors = q->errors.get()});
+  }
+  for (const auto& q : s->tx) {
+    all.tx.push_back({.packets = q->packets.get(), .full = q->full.get(), .errors = q->errors.get()});
+  }
+  return all;
+}
+
 std::uint64_t InterfaceManager::rx_no_buffer(InterfaceIndex index) const {
   std::uint64_t sum = 0;
   if (const Slot* s = slot(index)) {

@@ -3,24 +3,12 @@
 
 #include <algorithm>
 
+#include "interface/flow_handoff.h"
 #include "interface/gro.h"
+#include "interface/interface_words.h"
 
 namespace sluice::interface {
 namespace {
-
-std::string state_of(const InterfaceEntry& e) {
-  if (!e.admin_up) return "down";
-  return e.carrier ? "up" : "no-carrier";
-}
-
-std::string_view mode_name(sluice::RxMode mode) {
-  switch (mode) {
-    case sluice::RxMode::Polling: return "polling";
-    case sluice::RxMode::Interrupt: return "interrupt";
-    case sluice::RxMode::Adaptive: return "adaptive";
-  }
-  return "";
-}
 
 sluice::RxMode from_message(RxMode mode) {
   if (mode == POLLING) return sluice::RxMode::Polling;
@@ -58,6 +46,8 @@ void InterfaceService::offer(Api& api) {
       .unary("AddAddress", this, &InterfaceService::add_address)
       .unary("DeleteAddress", this, &InterfaceService::delete_address)
       .unary("SetRxMode", this, &InterfaceService::set_rx_mode)
+      .unary("SetRxPlacement", this, &InterfaceService::set_rx_placement)
+      .unary("SetRss", this, &InterfaceService::set_rss)
       .unary("CreateVlan", this, &InterfaceService::create_vlan)
       .unary("DeleteInterface", this, &InterfaceService::delete_interface)
       .unary("SetFeature", this, &InterfaceService::set_feature);
@@ -172,8 +162,8 @@ Stream<Feature> InterfaceService::show_features(const FeatureQuery& query) {
       Feature m;
       m.set_arc(arc.name);
       m.set_feature(name);
-      std::string why;
-      if (!info->after.empty()) why += fmt::format("after {}", info->after);
+      std::string why = info->first ? "first" : "";
+      if (!info->after.empty()) why += fmt::format("{}after {}", why.empty() ? "" : ", ", info->after);
       if (!info->before.empty()) why += fmt::format("{}before {}", why.empty() ? "" : ", ", info->before);
       m.set_constraint(why.empty() ? "by name" : why);
       co_yield m;
@@ -266,6 +256,42 @@ Status InterfaceService::set_rx_mode(const RxModeRequest& request, Done& done, C
   const sluice::RxMode mode = from_message(request.mode());
   return report(call.dry_run() ? interfaces_.would_set_rx_mode(index, mode) : interfaces_.set_rx_mode(index, mode),
                 done);
+}
+
+Status InterfaceService::set_rx_placement(const RxPlacementRequest& request, Done& done, CallContext& call) {
+  const auto e = entry(request.name());
+  if (!e.ok()) return e.status();
+  const InterfaceIndex index = (*e)->index;
+  std::optional<std::uint16_t> queue;
+  if (request.has_queue()) queue = static_cast<std::uint16_t>(request.queue());
+  return report(call.dry_run() ? interfaces_.would_set_rx_placement(index, queue, request.worker())
+                               : interfaces_.set_rx_placement(index, queue, request.worker()),
+                done);
+}
+
+Status InterfaceService::set_rss(const RssRequest& request, Done& done, CallContext& call) {
+  const auto e = entry(request.name());
+  if (!e.ok()) return e.status();
+  const InterfaceEntry& in = **e;
+  if (request.on()) {
+    if (!in.device) return failed_precondition("interface {} has no receive queues of its own", in.name);
+    if (in.link != LinkLayer::Ethernet) {
+      return failed_precondition(
+          "interface {} has no Ethernet header: its driver makes a queue for each worker, and the "
+          "kernel spreads its flows",
+          in.name);
+    }
+    const auto& info = in.device->info();
+    if (info.spreads_flows && info.rx_queues >= dataplane_.worker_count()) {
+      return failed_precondition("interface {}: the device itself spreads flows over its {} queues", in.name,
+                                 info.rx_queues);
+    }
+  }
+  FeatureRequest feature;
+  feature.set_interface(request.name());
+  feature.set_feature(std::string(FlowHandoff::kInfo.name));
+  feature.set_on(request.on());
+  return set_feature(feature, done, call);
 }
 
 Status InterfaceService::create_vlan(const VlanRequest& request, Done& done, CallContext& call) {

@@ -28,6 +28,8 @@ class InterfaceService {
   Status add_address(const AddressRequest& request, Done& done, CallContext& call);
   Status delete_address(const AddressRequest& request, Done& done, CallContext& call);
   Status set_rx_mode(const RxModeRequest& request, Done& done, CallContext& call);
+  Status set_rx_placement(const RxPlacementRequest& request, Done& done, CallContext& call);
+  Status set_rss(const RssRequest& request, Done& done, CallContext& call);
   Status create_vlan(const VlanRequest& request, Done& done, CallContext& call);
   Status delete_interface(const DeleteRequest& request, Done& done, CallContext& call);
   Status set_feature(const FeatureRequest& request, Done& done, CallContext& call);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sluice/net/flow_key.h"
 
+#include <cstring>
+#include <utility>
+
 #include "sluice/net/crc32c.h"
 #include "sluice/net/icmp.h"
 #include "sluice/net/ip4.h"
@@ -97,6 +100,15 @@ bool extract_flow(std::span<const std::uint8_t> packet, FlowKey& key) noexcept {
     case 6: return extract_ip6(packet, key);
     default: return false;
   }
+}
+
+std::uint32_t symmetric_flow_hash(const FlowKey& key) noexcept {
+  const int order = std::memcmp(key.source.data(), key.destination.data(), key.source.size());
+  if (order < 0 || (order == 0 && key.source_port <= key.destination_port)) return flow_hash(key);
+  FlowKey other = key;
+  std::swap(other.source, other.destination);
+  std::swap(other.source_port, other.destination_port);
+  return flow_hash(other);
 }
 
 std::uint32_t flow_hash(const FlowKey& key) noexcept { return spread_hash(crc32c(0xffffffff, &key, sizeof key)); }

@@ -133,6 +133,26 @@ TEST(FlowHash, StaysWhatItWasInEveryRelease) {
   EXPECT_NE(flow_hash(key), flow_hash(flow_of(packet().ip4("10.0.0.2", "10.0.0.1").tcp(80, 4000))));
 }
 
+TEST(FlowHash, IsTheSameForBothDirectionsWhenItIsToBe) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 10000; ++i) {
+    FlowKey key;
+    for (auto& b : key.source) b = static_cast<std::uint8_t>(random() % 3);
+    for (auto& b : key.destination) b = static_cast<std::uint8_t>(random() % 3);
+    if (i % 10 == 0) key.destination = key.source;
+    key.source_port = static_cast<std::uint16_t>(random());
+    key.destination_port = i % 7 ? static_cast<std::uint16_t>(random()) : key.source_port;
+    key.protocol = 6;
+    FlowKey back = key;
+    std::swap(back.source, back.destination);
+    std::swap(back.source_port, back.destination_port);
+    ASSERT_EQ(symmetric_flow_hash(key), symmetric_flow_hash(back)) << key.to_string();
+    ASSERT_NE(symmetric_flow_hash(key), 0u);
+    back.protocol = 17;
+    ASSERT_NE(symmetric_flow_hash(key), symmetric_flow_hash(back)) << key.to_string();
+  }
+}
+
 TEST(FlowHash, SpreadsPortsThatCountUpEvenly) {
   std::map<std::uint32_t, int> buckets;
   auto key = flow_of(packet().ip4("10.0.0.1", "10.0.0.2").tcp(1, 80));

@@ -37,5 +37,7 @@ SLUICE_API bool extract_flow(std::span<const std::uint8_t> packet, FlowKey& key)
 
 /// The same on every CPU and after every restart. Never zero, so that zero can say "not computed". Not symmetric.
 SLUICE_API std::uint32_t flow_hash(const FlowKey& key) noexcept;
+/// The same for both directions of a flow, besides.
+SLUICE_API std::uint32_t symmetric_flow_hash(const FlowKey& key) noexcept;
 
 }  // namespace sluice

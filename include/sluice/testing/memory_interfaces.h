@@ -95,6 +95,11 @@ class MemoryInterfaces final : public Interfaces {
     entries_[index].rx_mode = mode;
     return true;
   }
+  StatusOr<bool> set_rx_placement(InterfaceIndex, std::optional<std::uint16_t>, std::uint32_t) override { return true; }
+  StatusOr<bool> would_set_rx_placement(InterfaceIndex, std::optional<std::uint16_t>, std::uint32_t) const override {
+    return true;
+  }
+  InterfaceQueues queues(InterfaceIndex) const override { return {}; }
   StatusOr<bool> add_address(InterfaceIndex index, const InterfaceAddress& address) override {
     auto& all = entries_[index].addresses;
     all.push_back(address);

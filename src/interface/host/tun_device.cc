@@ -204,6 +204,8 @@ class Tun final : public TunDevice {
     info_.rx_queues = info_.tx_queues = options.queues;
     info_.detail = where(options);
     info_.offloads = ask_offloads(fd());
+    // The kernel's flow table: an answer comes to the queue that has written what it answers.
+    info_.spreads_flows = options.queues > 1;
     // A stack is given super-packets, if it takes them; what leaves the node for others keeps its sizes.
     if (info_.offloads.tx_checksum) info_.features.emplace_back(Gro::kInfo.name);
   }
@@ -230,6 +232,13 @@ class Tun final : public TunDevice {
     std::vector<std::unique_ptr<TxQueue>> queues;
     for (const int fd : descriptors_.get()) queues.push_back(std::make_unique<TunTxQueue>(fd));
     return queues;
+  }
+  DeviceDetails details() const override {
+    const QueueDetails queue{.ring = 0, .mode = "system calls", .reason = "", .counters = {}};
+    return {.rx = std::vector(info_.rx_queues, queue),
+            .tx = std::vector(info_.tx_queues, queue),
+            .offloads = {},
+            .numa_node = -1};
   }
   Status set_admin_state(bool up) override {
     const int carrier = up ? 1 : 0;
