@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 
 namespace sluice::af_packet {
 namespace {
@@ -41,6 +42,7 @@ StatusOr<std::unique_ptr<PacketDevice>> PacketDevice::open(const Options& option
   info.mtu_max = 65521;
   info.double_tag_bytes = 8;  // the kernel's room for a tag is for one of 802.1Q; the outer one is of 802.1ad
   info.rx_queues = info.tx_queues = options.queues;
+  info.spreads_flows = options.queues > 1;  // by the kernel's symmetric hash (PACKET_FANOUT_HASH)
   info.detail = where(options);
   // The kernel finishes in software what the NIC cannot.
   info.offloads = {.tx_checksum = true, .tx_tso4 = true, .tx_tso6 = true, .tx_uso = true};
@@ -115,25 +117,54 @@ Status PacketDevice::check() const {
 }
 
 void PacketDevice::read_statistics() const {
-  for (const auto& socket : sockets_) {
+  statistics_.resize(sockets_.size());
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
     tpacket_stats stats{};
     socklen_t size = sizeof stats;
     // Reading them sets the kernel's counters back to zero.
-    if (getsockopt(socket->fd(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) continue;
-    packets_ += stats.tp_packets;
-    lost_ += stats.tp_drops;
+    if (getsockopt(sockets_[i]->fd(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) continue;
+    statistics_[i].packets += stats.tp_packets;
+    statistics_[i].lost += stats.tp_drops;
   }
 }
 
-std::uint64_t PacketDevice::rx_missed() const {
+PacketDevice::Statistics PacketDevice::sum() const {
   read_statistics();
-  return lost_;
+  Statistics sum;
+  for (const Statistics& queue : statistics_) {
+    sum.packets += queue.packets;
+    sum.lost += queue.lost;
+  }
+  return sum;
 }
 
+std::uint64_t PacketDevice::rx_missed() const { return sum().lost; }
+
 std::vector<DeviceCounter> PacketDevice::counters() const {
-  read_statistics();
   using Direction = DeviceCounter::Direction;
-  return {{"ring-packets", "packets", Direction::Rx, packets_}, {"ring-full", "packets", Direction::Rx, lost_}};
+  const Statistics all = sum();
+  return {{"ring-packets", "packets", Direction::Rx, all.packets}, {"ring-full", "packets", Direction::Rx, all.lost}};
+}
+
+DeviceDetails PacketDevice::details() const {
+  using Direction = DeviceCounter::Direction;
+  read_statistics();
+  constexpr std::string_view kWhy = "the kernel copies each packet of a packet socket";
+  DeviceDetails details;
+  for (const Statistics& queue : statistics_) {
+    details.rx.push_back({.ring = Socket::kFrames,
+                          .mode = "ring in shared memory, copied",
+                          .reason = std::string(kWhy),
+                          .counters = {{"ring-packets", "packets", Direction::Rx, queue.packets},
+                                       {"ring-full", "packets", Direction::Rx, queue.lost}}});
+    details.tx.push_back({.ring = 0, .mode = "system calls, copied", .reason = std::string(kWhy), .counters = {}});
+  }
+  // /sys shows the links of the namespace that it was mounted in: the daemon's.
+  if (options_.namespace_path.empty()) {
+    std::ifstream file(fmt::format("/sys/class/net/{}/device/numa_node", options_.host_name));
+    if (int node = -1; file >> node) details.numa_node = node;
+  }
+  return details;
 }
 
 }  // namespace sluice::af_packet

@@ -40,6 +40,7 @@ class PacketDevice final : public Device {
   Status set_mac(const MacAddress& mac) override;
   bool carrier() const override;
   std::vector<DeviceCounter> counters() const override;
+  DeviceDetails details() const override;
   std::uint64_t rx_missed() const override;
   std::optional<HostLink> host_link() const override { return HostLink{options_.host_name, options_.namespace_path}; }
 
@@ -61,7 +62,11 @@ class PacketDevice final : public Device {
   std::vector<std::shared_ptr<Socket>> sockets_;
   std::shared_ptr<Silence> silence_;
   DeviceInfo info_;
-  mutable std::uint64_t packets_ = 0, lost_ = 0;
+  struct Statistics {
+    std::uint64_t packets = 0, lost = 0;
+  };
+  Statistics sum() const;
+  mutable std::vector<Statistics> statistics_;  // by queue
 };
 
 }  // namespace sluice::af_packet

@@ -73,4 +73,9 @@ std::vector<DeviceCounter> PcapDevice::counters() const {
           {"file-incomplete", "packets", Direction::Rx, replay_->capture.incomplete}};
 }
 
+DeviceDetails PcapDevice::details() const {
+  const QueueDetails queue{.ring = 0, .mode = "file", .reason = "", .counters = {}};
+  return {.rx = std::vector(info_.rx_queues, queue), .tx = {queue}, .offloads = {}, .numa_node = -1};
+}
+
 }  // namespace sluice::pcap

@@ -33,6 +33,7 @@ class PcapDevice final : public Device {
   void begin() override;
   Status set_mac(const MacAddress& mac) override;
   std::vector<DeviceCounter> counters() const override;
+  DeviceDetails details() const override;
 
  private:
   explicit PcapDevice(const Options& options) : options_(options) {}

@@ -62,6 +62,9 @@ void Daemon::offer_services() {
   interface_service_ = std::make_unique<interface::InterfaceService>(*dataplane_, context_->interfaces(),
                                                                      context_->features(), context_->routes());
   interface_service_->offer(api_);
+  device_service_ =
+      std::make_unique<interface::DeviceService>(*dataplane_, context_->interfaces(), context_->features());
+  device_service_->offer(api_);
   route_service_ = std::make_unique<ip::RouteService>(ip_->routes(), context_->interfaces());
   route_service_->offer(api_);
   neighbor_service_ = std::make_unique<ip::NeighborService>(ip_->state(), ip_->neighbors(), ip_->addresses(),

@@ -15,6 +15,7 @@
 #include "control/plugin_loader.h"
 #include "control/runtime_service.h"
 #include "control/trace_service.h"
+#include "interface/device_service.h"
 #include "interface/interface_service.h"
 #include "ip/ip_stack.h"
 #include "ip/neighbor_service.h"
@@ -68,6 +69,7 @@ class SLUICE_API Daemon {
   std::unique_ptr<NodeContext> context_;
   std::vector<LoadedPlugin> plugins_;
   std::unique_ptr<interface::InterfaceService> interface_service_;
+  std::unique_ptr<interface::DeviceService> device_service_;
   std::unique_ptr<ip::RouteService> route_service_;
   std::unique_ptr<ip::NeighborService> neighbor_service_;
   std::unique_ptr<runtime::RuntimeService> runtime_service_;

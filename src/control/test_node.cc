@@ -9,6 +9,7 @@
 #include "control/grammar.h"
 #include "control/node_context.h"
 #include "control/values.h"
+#include "interface/device_service.h"
 #include "interface/interface_service.h"
 
 namespace sluice::testing {
@@ -20,6 +21,7 @@ struct TestNode::Parts {
   std::unique_ptr<Dataplane> dataplane;
   std::unique_ptr<NodeContext> context;
   std::unique_ptr<interface::InterfaceService> interfaces;
+  std::unique_ptr<interface::DeviceService> devices;
   std::unique_ptr<control::Grammar> grammar;
 };
 
@@ -37,6 +39,8 @@ TestNode::TestNode(const std::function<void(Registry&)>& fill, unsigned workers)
   p.interfaces =
       std::make_unique<interface::InterfaceService>(*p.dataplane, p.context->interfaces(), p.context->features());
   p.interfaces->offer(p.api);
+  p.devices = std::make_unique<interface::DeviceService>(*p.dataplane, p.context->interfaces(), p.context->features());
+  p.devices->offer(p.api);
   EXPECT_TRUE(p.api.check().ok()) << text(p.api.check());
   p.grammar = std::make_unique<control::Grammar>(*google::protobuf::MessageFactory::generated_factory());
   for (const std::string& name : p.api.services()) {
