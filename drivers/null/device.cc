@@ -49,6 +49,8 @@ std::string differences(const Options& present, const Options& wanted) {
       .compare("size", present.size, wanted.size)
       .compare("rate", present.rate, wanted.rate)
       .compare("count", present.count, wanted.count)
+      .compare("queues", present.queues, wanted.queues)
+      .compare("flows", present.flows, wanted.flows)
       .text();
 }
 
@@ -56,38 +58,53 @@ NullDevice::NullDevice(const Options& options) : options_(options) {
   info_.link = options.layer3 ? LinkLayer::Ip : LinkLayer::Ethernet;
   if (!options.layer3) info_.mac = local_mac(options.name);
   info_.mtu = 9000;
-  info_.rx_queues = options.source ? 1 : 0;
+  info_.rx_queues = options.source ? options.queues : 0;
+  info_.tx_queues = options.queues;
   info_.detail = options.source ? "source and sink" : "sink";
   info_.offloads = {.tx_checksum = true, .tx_tso4 = true, .tx_tso6 = true, .tx_uso = true};
-  if (options.source) source_ = std::make_shared<Source>(packet_of(options, info_.mac), options.rate, options.count);
+  const std::size_t port = (options.layer3 ? 0 : sizeof(EthernetHeader)) + sizeof(Ip4Header);
+  for (unsigned q = 0; q < info_.rx_queues; ++q) {
+    sources_.push_back(
+        std::make_shared<Source>(packet_of(options, info_.mac), port, options.flows, options.rate, options.count));
+  }
 }
 
 StatusOr<std::vector<std::unique_ptr<RxQueue>>> NullDevice::open_rx() {
   std::vector<std::unique_ptr<RxQueue>> queues;
-  if (source_) queues.push_back(std::make_unique<SourceQueue>(source_));
+  for (const auto& source : sources_) queues.push_back(std::make_unique<SourceQueue>(source));
   return queues;
 }
 
 StatusOr<std::vector<std::unique_ptr<TxQueue>>> NullDevice::open_tx() {
   std::vector<std::unique_ptr<TxQueue>> queues;
-  queues.push_back(std::make_unique<SinkQueue>());
+  for (unsigned q = 0; q < options_.queues; ++q) queues.push_back(std::make_unique<SinkQueue>());
   return queues;
 }
 
 Status NullDevice::set_admin_state(bool up) {
-  if (source_ && !up) source_->pacer.enable(false);
+  for (const auto& source : sources_) {
+    if (!up) source->pacer.enable(false);
+  }
   return {};
 }
 
 void NullDevice::begin() {
-  if (source_) source_->pacer.enable(true);
+  for (const auto& source : sources_) source->pacer.enable(true);
 }
 
 Status NullDevice::set_mac(const MacAddress& mac) {
   if (options_.layer3) return failed_precondition("{}: it has no Ethernet header, so no MAC address", options_.name);
-  if (source_) return failed_precondition("{}: the MAC address of a source is in its packets", options_.name);
+  if (!sources_.empty()) return failed_precondition("{}: the MAC address of a source is in its packets", options_.name);
   info_.mac = mac;
   return {};
+}
+
+DeviceDetails NullDevice::details() const {
+  const QueueDetails queue{.ring = 0, .mode = "memory", .reason = "", .counters = {}};
+  return {.rx = std::vector(info_.rx_queues, queue),
+          .tx = std::vector(info_.tx_queues, queue),
+          .offloads = {},
+          .numa_node = -1};
 }
 
 }  // namespace sluice::null

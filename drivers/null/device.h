@@ -16,7 +16,9 @@ struct Options {
   bool source = false, layer3 = false;
   Ip4Address to{};
   std::uint32_t size = 64;
-  std::uint64_t rate = 0, count = 0;  ///< 0: no limit
+  std::uint64_t rate = 0, count = 0;  ///< of each queue; 0: no limit
+  std::uint16_t queues = 1;
+  std::uint32_t flows = 1;  ///< told apart by the UDP source port; every queue sends all of them
 };
 /// In what a request differs from what is there (sluice/differences.h).
 std::string differences(const Options& present, const Options& wanted);
@@ -32,11 +34,12 @@ class NullDevice final : public Device {
   Status set_admin_state(bool up) override;
   void begin() override;
   Status set_mac(const MacAddress& mac) override;
+  DeviceDetails details() const override;
 
  private:
   const Options options_;
   DeviceInfo info_;
-  std::shared_ptr<Source> source_;
+  std::vector<std::shared_ptr<Source>> sources_;
 };
 
 }  // namespace sluice::null

@@ -5,6 +5,7 @@
 #include <sluice/net/checksum.h>
 #include <sluice/net/ethernet.h>
 #include <sluice/net/ip4.h>
+#include <sluice/net/udp.h>
 #include <sluice/testing/test_world.h>
 
 #include "device.h"
@@ -97,6 +98,28 @@ TEST_F(NullTest, ASourcesPacketIsTrue) {
   }
 }
 
+TEST_F(NullTest, HasAsManyQueuesAsItIsToldAndEachSendsAllFlowsInTurn) {
+  NullDevice device({.name = "s", .source = true, .to = kTo, .count = 10, .queues = 3, .flows = 4});
+  EXPECT_EQ(device.info().rx_queues, 3u);
+  EXPECT_EQ(device.info().tx_queues, 3u);
+  EXPECT_EQ(device.open_tx()->size(), 3u);
+  EXPECT_EQ(device.details().rx.size(), 3u);
+  EXPECT_EQ(device.details().tx.size(), 3u);
+  const auto rx = *device.open_rx();
+  ASSERT_EQ(rx.size(), 3u);
+  device.begin();
+  for (const auto& queue : rx) {
+    const auto packets = receive(*queue, kSecond);
+    ASSERT_EQ(packets.size(), 10u) << "count is of each queue";
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const auto* udp = packets[i]->header<UdpHeader>(sizeof(EthernetHeader) + sizeof(Ip4Header));
+      EXPECT_EQ(udp->source.host(), 1024 + i % 4);
+      EXPECT_EQ(udp->destination.host(), 9);
+    }
+    world.worker().buffers().free(packets);
+  }
+}
+
 TEST_F(NullTest, ASourceWithoutBuffersCountsWhatItCouldNotSend) {
   NullDevice device({.name = "s", .source = true, .to = kTo});
   const auto rx = *device.open_rx();
@@ -116,10 +139,18 @@ TEST_F(NullTest, ASourceWithoutBuffersCountsWhatItCouldNotSend) {
 TEST(NullOptions, SayInWhatTheyDiffer) {
   const Options present{.name = "null0"};
   EXPECT_EQ(differences(present, present), "");
-  const Options wanted{.name = "null0", .source = true, .layer3 = true, .to = kTo, .size = 100, .rate = 5, .count = 7};
+  const Options wanted{.name = "null0",
+                       .source = true,
+                       .layer3 = true,
+                       .to = kTo,
+                       .size = 100,
+                       .rate = 5,
+                       .count = 7,
+                       .queues = 2,
+                       .flows = 3};
   EXPECT_EQ(differences(present, wanted),
             "source yes instead of no, layer3 yes instead of no, to 198.18.0.2 instead of 0.0.0.0, size 100 instead of "
-            "64, rate 5 instead of 0, count 7 instead of 0");
+            "64, rate 5 instead of 0, count 7 instead of 0, queues 2 instead of 1, flows 3 instead of 1");
 }
 
 TEST(NullDevice, ChangesTheMacAddressOfASinkOnly) {

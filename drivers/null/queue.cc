@@ -2,11 +2,17 @@
 #include "queue.h"
 
 #include <sluice/clock.h>
+#include <sluice/net/endian.h>
 
 #include <algorithm>
 #include <cstring>
 
 namespace sluice::null {
+namespace {
+
+constexpr std::uint64_t kFirstPort = 1024;
+
+}  // namespace
 
 std::size_t SourceQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
   Source& source = *source_;
@@ -19,6 +25,10 @@ std::size_t SourceQueue::receive(Worker& worker, std::span<Packet*> packets) noe
     Packet& packet = *packets[i];
     std::memcpy(packet.data, source.packet.data(), source.packet.size());
     packet.trim(source.packet.size());
+    if (source.flows > 1) {
+      const be16 port(static_cast<std::uint16_t>(kFirstPort + (source.sent + i) % source.flows));
+      std::memcpy(packet.data + source.port_at, &port, sizeof port);
+    }
   }
   source.sent += due;
   more = n < due;  // a source without a rate has one event only

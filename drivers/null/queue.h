@@ -11,9 +11,12 @@ namespace sluice::null {
 
 /// What a source sends, and when.
 struct Source {
-  Source(std::vector<std::byte> bytes, std::uint64_t rate, std::uint64_t count)
-      : packet(std::move(bytes)), pacer(rate), limit(count) {}
+  Source(std::vector<std::byte> bytes, std::size_t port, std::uint32_t flow_count, std::uint64_t rate,
+         std::uint64_t count)
+      : packet(std::move(bytes)), port_at(port), flows(flow_count), pacer(rate), limit(count) {}
   const std::vector<std::byte> packet;
+  const std::size_t port_at;  ///< of the UDP source port
+  const std::uint32_t flows;  ///< so many, in turn
   Pacer pacer;
   const std::uint64_t limit;  ///< 0: none
   std::uint64_t sent = 0;     ///< the worker's

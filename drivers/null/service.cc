@@ -17,6 +17,8 @@ Status Service::create(const Interface& request, Done& done, CallContext& call) 
   options.size = request.size();
   options.rate = request.rate();
   options.count = request.count();
+  options.queues = static_cast<std::uint16_t>(request.queues());
+  options.flows = request.flows();
   const auto there = is_there<NullDevice>(context_.interfaces(), request.name(), "null", options);
   if (!there.ok()) return there.status();
   if (*there) {
