@@ -32,6 +32,8 @@ TARGETS = {
     ("routes/bulk", "seconds"): (AT_MOST, 10),
     ("routes/bulk", "lost"): (AT_MOST, 0),
     ("churn", "lost"): (AT_MOST, 0),
+    ("device/workers", "ratio"): (AT_LEAST, 1.8),
+    ("device/idle", "percent_of_a_core"): (AT_MOST, 1),
 }
 
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two queues of one null device, forwarded by one worker and by two: real worker threads, the whole graph from receive
+// queue to transmit queue. What both worlds make is measured in turns, so that others on the machine meet both alike.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "interface/interface_manager.h"
+#include "interface/offload_nodes.h"
+#include "ip/nodes.h"
+#include "null/device.h"
+#include "sluice/clock.h"
+#include "sluice/fib.h"
+#include "sluice/net/ethernet.h"
+
+namespace sluice::bench {
+namespace {
+
+constexpr std::uint16_t kQueues = 2;
+constexpr auto kTurn = std::chrono::milliseconds(200), kBegin = std::chrono::milliseconds(20);
+
+/// What a world made in a turn.
+struct Made {
+  double packets = 0, seconds = 0;
+  double cpu_seconds = 0;  ///< of all workers
+  double of_cpu = 0;  ///< packets a second of each worker's own CPU time, summed: what others took away is left out
+};
+
+class WorkersWorld {
+ public:
+  explicit WorkersWorld(unsigned workers) : dataplane_(make(workers)), ip_(dataplane_->rcu()) {
+    register_ip_nodes(registry_, ip_);
+    register_offload_nodes(registry_);
+    registry_.driver("null");
+    if (!dataplane_->build(registry_).ok()) std::abort();
+    interfaces_ = std::make_unique<InterfaceManager>(*dataplane_);
+    in_ = add({.name = "in", .source = true, .to = Ip4Address(0xc6120002), .queues = kQueues});
+    out_ = add({.name = "out", .queues = kQueues});
+    ip_.tables.ip4.set(TableIndex{0}, &fib_);
+    Forwarding hop;
+    hop.kind = ForwardingKind::Adjacency;
+    hop.interface = out_;
+    const EthernetHeader header{MacAddress{{2, 1}}, MacAddress{{2, 2}}, be16(kEthertypeIp4)};
+    hop.rewrite_length = sizeof header;
+    std::memcpy(hop.rewrite.data(), &header, sizeof header);
+    if (!fib_.set({}, *ip_.tables.forwarding.add(std::move(hop))).ok()) std::abort();
+    set_up(out_, true);
+    dataplane_->start();
+  }
+  ~WorkersWorld() {
+    interfaces_.reset();
+    dataplane_->rcu().drain();
+    dataplane_->drop_workers();
+  }
+
+  Made turn() {
+    set_up(in_, true);
+    std::this_thread::sleep_for(kBegin);
+    const auto before = read();
+    const auto start = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(kTurn);
+    const auto after = read();
+    Made made;
+    made.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    set_up(in_, false);
+    for (std::size_t w = 0; w < before.size(); ++w) {
+      const auto packets = static_cast<double>(after[w].packets - before[w].packets);
+      const double cpu = std::chrono::duration<double>(after[w].cpu - before[w].cpu).count();
+      made.packets += packets;
+      made.cpu_seconds += cpu;
+      if (cpu > 0) made.of_cpu += packets / cpu;
+    }
+    return made;
+  }
+
+ private:
+  struct Reading {
+    std::uint64_t packets;
+    std::chrono::nanoseconds cpu;
+  };
+  static std::unique_ptr<Dataplane> make(unsigned workers) {
+    auto made = Dataplane::create({.workers = workers, .pool = {.buffers = 8192}}, {});
+    if (!made.ok()) std::abort();
+    return std::move(*made);
+  }
+  InterfaceIndex add(const null::Options& options) {
+    const auto index = interfaces_->create(options.name, std::make_unique<null::NullDevice>(options));
+    if (!index.ok()) std::abort();
+    return *index;
+  }
+  void set_up(InterfaceIndex index, bool up) {
+    if (!interfaces_->set_state(index, up).ok()) std::abort();
+    dataplane_->rcu().drain();
+  }
+  std::vector<Reading> read() {
+    std::vector<Reading> all;
+    for (auto& thread : dataplane_->workers()) {
+      all.push_back({thread->worker().counters(out_)[InterfaceCounter::TxPackets].get(), thread->cpu_time()});
+    }
+    return all;
+  }
+
+  std::unique_ptr<Dataplane> dataplane_;
+  IpState ip_;
+  Fib<Ip4Address> fib_{ip_.tables.nodes4};
+  Registry registry_;
+  std::unique_ptr<InterfaceManager> interfaces_;
+  InterfaceIndex in_, out_;
+};
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+void workers(benchmark::State& state) {
+  const auto wanted = static_cast<unsigned>(state.range(0));
+  std::array<std::unique_ptr<WorkersWorld>, 2> worlds{std::make_unique<WorkersWorld>(1),
+                                                      wanted > 1 ? std::make_unique<WorkersWorld>(wanted) : nullptr};
+  std::vector<double> mpps, of_cpu, cycles, ratio, ratio_of_cpu;
+  for (auto _ : state) {
+    const Made one = worlds[0]->turn();
+    const Made made = worlds[1] ? worlds[1]->turn() : one;
+    state.SetIterationTime(made.seconds);
+    if (one.packets == 0 || made.packets == 0) return state.SkipWithError("nothing was forwarded");
+    mpps.push_back(made.packets / made.seconds / 1e6);
+    of_cpu.push_back(made.of_cpu / 1e6);
+    cycles.push_back(made.cpu_seconds * static_cast<double>(tsc_hz()) / made.packets);
+    ratio.push_back(made.packets / made.seconds / (one.packets / one.seconds));
+    ratio_of_cpu.push_back(made.of_cpu / one.of_cpu);
+  }
+  state.counters["Mpps"] = median(mpps);
+  state.counters["Mpps_of_cpu"] = median(of_cpu);
+  state.counters["cycles_per_packet"] = median(cycles);
+  if (!worlds[1]) return;
+  state.counters["ratio"] = median(ratio);
+  state.counters["ratio_of_cpu"] = median(ratio_of_cpu);
+}
+
+BENCHMARK(workers)->Name("device/workers")->Arg(1)->Arg(2)->UseManualTime()->Iterations(5);
+
+}  // namespace
+}  // namespace sluice::bench
