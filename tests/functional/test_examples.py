@@ -78,8 +78,8 @@ def test_every_example_works(world, tmp_path):
         print(f"$ {example}\n{done.stdout}{done.stderr}")
         assert done.returncode == 0, f"{example}\n{done.stdout}{done.stderr}"
         assert not done.stderr
-        # A stream of so many packets may be through before it is stopped.
-        if not example.startswith(("show", "clear", "delete", "packet-generator stop")):
+        # A stream of so many packets may be through before it is stopped, and the only worker has every queue already.
+        if not example.startswith(("show", "clear", "delete", "packet-generator stop", "set interface rx-placement")):
             assert not done.stdout.startswith("unchanged"), f"{example}: there is nothing for it to do here"
         for file in FILES.findall(example):
             run("rm", "-f", file)
