@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "interface/feature_manager.h"
+#include "interface/flow_handoff.h"
 #include "interface/interface_manager.h"
 #include "interface/offload_nodes.h"
 #include "ip/nodes.h"
@@ -21,6 +23,7 @@ namespace sluice::bench {
 namespace {
 
 constexpr std::uint16_t kQueues = 2;
+constexpr std::uint32_t kFlows = 1000;
 constexpr auto kTurn = std::chrono::milliseconds(200), kBegin = std::chrono::milliseconds(20);
 
 /// What a world made in a turn.
@@ -32,13 +35,15 @@ struct Made {
 
 class WorkersWorld {
  public:
-  explicit WorkersWorld(unsigned workers) : dataplane_(make(workers)), ip_(dataplane_->rcu()) {
+  explicit WorkersWorld(unsigned workers, std::uint16_t queues = kQueues, bool rss = false)
+      : dataplane_(make(workers)), ip_(dataplane_->rcu()) {
     register_ip_nodes(registry_, ip_);
     register_offload_nodes(registry_);
     registry_.driver("null");
     if (!dataplane_->build(registry_).ok()) std::abort();
     interfaces_ = std::make_unique<InterfaceManager>(*dataplane_);
-    in_ = add({.name = "in", .source = true, .to = Ip4Address(0xc6120002), .queues = kQueues});
+    features_ = std::make_unique<FeatureManager>(*dataplane_, *interfaces_);
+    in_ = add({.name = "in", .source = true, .to = Ip4Address(0xc6120002), .queues = queues, .flows = kFlows});
     out_ = add({.name = "out", .queues = kQueues});
     ip_.tables.ip4.set(TableIndex{0}, &fib_);
     Forwarding hop;
@@ -48,10 +53,14 @@ class WorkersWorld {
     hop.rewrite_length = sizeof header;
     std::memcpy(hop.rewrite.data(), &header, sizeof header);
     if (!fib_.set({}, *ip_.tables.forwarding.add(std::move(hop))).ok()) std::abort();
+    if (rss && !features_->enable(in_, FlowHandoff::kInfo.name).ok()) std::abort();
     set_up(out_, true);
     dataplane_->start();
   }
   ~WorkersWorld() {
+    // The features listen to what becomes of interfaces.
+    for (const InterfaceIndex index : {in_, out_}) (void)interfaces_->remove(index, {});
+    features_.reset();
     interfaces_.reset();
     dataplane_->rcu().drain();
     dataplane_->drop_workers();
@@ -75,6 +84,22 @@ class WorkersWorld {
       if (cpu > 0) made.of_cpu += packets / cpu;
     }
     return made;
+  }
+
+  /// What handing over costs at flow-handoff, the hash included, and how much of it found a full ring.
+  void report_handing(benchmark::State& state) const {
+    const NodeIndex node = dataplane_->graph().find(FlowHandoff::kInfo.name);
+    std::uint64_t cycles = 0, packets = 0, sent = 0, lost = 0;
+    for (const auto& thread : dataplane_->workers()) {
+      const Worker& worker = thread->worker();
+      cycles += worker.graph().node(node).cycles.get();
+      packets += worker.graph().node(node).packets.get();
+      sent += worker.sent_handoffs.get();
+      lost += worker.lost_handoffs.get();
+    }
+    if (packets == 0) return;
+    state.counters["cycles/flow-handoff"] = static_cast<double>(cycles) / static_cast<double>(packets);
+    state.counters["lost_share"] = static_cast<double>(lost) / static_cast<double>(sent + lost);
   }
 
  private:
@@ -109,6 +134,7 @@ class WorkersWorld {
   Fib<Ip4Address> fib_{ip_.tables.nodes4};
   Registry registry_;
   std::unique_ptr<InterfaceManager> interfaces_;
+  std::unique_ptr<FeatureManager> features_;
   InterfaceIndex in_, out_;
 };
 
@@ -119,14 +145,13 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void workers(benchmark::State& state) {
-  const auto wanted = static_cast<unsigned>(state.range(0));
-  std::array<std::unique_ptr<WorkersWorld>, 2> worlds{std::make_unique<WorkersWorld>(1),
-                                                      wanted > 1 ? std::make_unique<WorkersWorld>(wanted) : nullptr};
+/// world beside one with a single worker and as many queues.
+void measure(benchmark::State& state, WorkersWorld* world, std::uint16_t queues) {
+  WorkersWorld single(1, queues);
   std::vector<double> mpps, of_cpu, cycles, ratio, ratio_of_cpu;
   for (auto _ : state) {
-    const Made one = worlds[0]->turn();
-    const Made made = worlds[1] ? worlds[1]->turn() : one;
+    const Made one = single.turn();
+    const Made made = world ? world->turn() : one;
     state.SetIterationTime(made.seconds);
     if (one.packets == 0 || made.packets == 0) return state.SkipWithError("nothing was forwarded");
     mpps.push_back(made.packets / made.seconds / 1e6);
@@ -138,12 +163,26 @@ void workers(benchmark::State& state) {
   state.counters["Mpps"] = median(mpps);
   state.counters["Mpps_of_cpu"] = median(of_cpu);
   state.counters["cycles_per_packet"] = median(cycles);
-  if (!worlds[1]) return;
+  if (!world) return;
   state.counters["ratio"] = median(ratio);
   state.counters["ratio_of_cpu"] = median(ratio_of_cpu);
+  world->report_handing(state);
 }
 
-BENCHMARK(workers)->Name("device/workers")->Arg(1)->Arg(2)->UseManualTime()->Iterations(5);
+void one_worker(benchmark::State& state) { measure(state, nullptr, kQueues); }
+void two_workers(benchmark::State& state) {
+  WorkersWorld world(2);
+  measure(state, &world, kQueues);
+}
+/// One queue: half of its packets are the other worker's by their flows.
+void handed_over(benchmark::State& state) {
+  WorkersWorld world(2, 1, true);
+  measure(state, &world, 1);
+}
+
+BENCHMARK(one_worker)->Name("device/workers/1")->UseManualTime()->Iterations(5);
+BENCHMARK(two_workers)->Name("device/workers/2")->UseManualTime()->Iterations(5);
+BENCHMARK(handed_over)->Name("device/workers/rss")->UseManualTime()->Iterations(5);
 
 }  // namespace
 }  // namespace sluice::bench

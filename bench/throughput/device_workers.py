@@ -21,9 +21,10 @@ class Workers:
                             f"--benchmark_out={path}", "--benchmark_out_format=json"],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
             runs = {run["name"].split("/")[2]: run for run in json.loads(path.read_text())["benchmarks"]}
-        one, two = runs["1"], runs["2"]
+        one, two, rss = runs["1"], runs["2"], runs["rss"]
         return {"Mpps_1": one["Mpps"], "Mpps_2": two["Mpps"], "ratio": two["ratio"],
-                "ratio_of_cpu": two["ratio_of_cpu"], "cycles_per_packet": two["cycles_per_packet"]}
+                "ratio_of_cpu": two["ratio_of_cpu"], "cycles_per_packet": two["cycles_per_packet"],
+                "rss_cycles_per_packet": rss["cycles_per_packet"]}
 
     def close(self):
         pass

@@ -127,17 +127,22 @@ void Worker::wake() noexcept {
 
 bool Worker::take_hand_offs() noexcept {
   bool any = false;
+  std::array<Packet*, kVectorMax> run;  // packets for one node
   for (unsigned from = 0; from < rings_.size(); ++from) {
     HandOff item{};
-    std::size_t n = 0;
-    for (; n < kVectorMax && rings_[from]->pop(item); ++n) {
+    NodeIndex node;
+    std::size_t taken = 0, n = 0;
+    for (; taken < kVectorMax && rings_[from]->pop(item); ++taken) {
       if (item.packet->has(kTraced)) [[unlikely]]
         trace_resume(from, *item.packet);
-      graph_.enqueue(*this, item.node, std::span<Packet* const>(&item.packet, 1));
+      if (n > 0 && item.node != node) graph_.enqueue(*this, node, {run.data(), std::exchange(n, 0)});
+      node = item.node;
+      run[n++] = item.packet;
     }
-    if (n == 0) continue;
+    if (taken == 0) continue;
+    graph_.enqueue(*this, node, {run.data(), n});
     any = true;
-    taken_handoffs.add(n);
+    taken_handoffs.add(taken);
   }
   return any;
 }

@@ -36,15 +36,11 @@ inline std::uint32_t frame_flow_hash(std::span<const std::uint8_t> bytes) noexce
   return symmetric_flow_hash(key);
 }
 
-struct FlowHandoffState {
-  NodeIndex arrival;  ///< flow-arrival; set before the feature can be on
-};
-
 /// A batch kernel, because packets that were handed over are another worker's before the kernel returns.
 struct FlowHandoff {
   static constexpr NodeInfo kInfo{"flow-handoff", "gives the packets of a flow, both directions, to one worker"};
   static constexpr FeatureInfo kFeature{.arc = "device-input", .before = "ethernet-input", .first = true};
-  enum class Next : std::uint8_t { Continue };
+  enum class Next : std::uint8_t { Continue, FlowArrival };  // FlowArrival on another worker: its ring leads there
   enum class Drop : std::uint8_t { HandOffFull };
   enum class Count : std::uint8_t { Kept, HandedOver, Arrived };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -68,8 +64,6 @@ struct FlowHandoff {
     return "";
   }
 
-  const FlowHandoffState& state;
-
   void operator()(Batch<FlowHandoff>& batch, Worker& worker) const noexcept {
     for (std::size_t i = 0; i < batch.packets.size(); ++i) {
       if (i + 4 < batch.packets.size()) prefetch(batch.packets[i + 4]);
@@ -78,7 +72,7 @@ struct FlowHandoff {
   }
 
  private:
-  Verdict place(Packet& packet, Worker& worker, Trace* trace) const noexcept {
+  static Verdict place(Packet& packet, Worker& worker, Trace* trace) noexcept {
     if (packet.has(kHandedOver)) {
       packet.flags &= ~kHandedOver;
       worker.count(Count::Arrived);
@@ -93,8 +87,9 @@ struct FlowHandoff {
       worker.count(Count::Kept);
       return Next::Continue;
     }
+    const NodeIndex arrival = worker.current()->edges[static_cast<std::size_t>(Next::FlowArrival)].node;
     packet.flags |= kHandedOver;
-    if (worker.hand_off(owner, state.arrival, &packet)) {
+    if (worker.hand_off(owner, arrival, &packet)) {
       worker.count(Count::HandedOver);
       return Hold;
     }

@@ -105,8 +105,7 @@ TEST(FrameFlowHash, SurvivesTruncatedAndHostileFrames) {
 }
 
 TEST(FlowHandoff, GoesOnWhereThereIsOneWorkerOnly) {
-  FlowHandoffState state;
-  NodeTest<FlowHandoff> node(state);
+  NodeTest<FlowHandoff> node;
   const auto outcomes =
       node.run({packet().ethernet("02::1", "02::2").ip4("10.0.0.1", "10.0.0.2").tcp(1, 2).bytes(), Bytes(3)});
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome, testing::verdict(FlowHandoff::Next::Continue));
@@ -120,11 +119,12 @@ TEST(FlowHandoff, CountsWhatFindsTheRingFull) {
                WorkerShared{world.pool(), world.graph(), world.interfaces, world.features, world.tx, world.trace,
                             world.capture});
   world.worker().set_peers({&world.worker(), &other});
-  FlowHandoffState state{NodeIndex{0}};
+  const std::array<Edge, 2> edges{};
   NodeRuntime runtime;
   runtime.event_counts = std::vector<Counter>(enum_count<FlowHandoff::Count>());
+  runtime.edges = edges.data();
   world.worker().set_current(&runtime);
-  FlowHandoff kernel{state};
+  FlowHandoff kernel;
   std::uint16_t port = 1;
   std::size_t kept = 0, handed = 0, full = 0;
   while (full < 10) {
@@ -316,12 +316,6 @@ struct FlowHandoffWorkers : ::testing::TestWithParam<unsigned> {
 
 TEST_P(FlowHandoffWorkers, EveryFlowHasOneWorkerForBothDirectionsAndKeepsItsOrder) {
   make_frames(40000);
-  // What on_start() does where there is a context.
-  const NodeIndex handoff = dataplane->graph().find("flow-handoff");
-  for (auto& thread : dataplane->workers()) {
-    const auto* kernel = static_cast<FlowHandoff*>(thread->worker().graph().node(handoff).kernel);
-    const_cast<FlowHandoffState&>(kernel->state).arrival = dataplane->graph().find(kFlowArrival);
-  }
   const auto index = interfaces->create("in", std::make_unique<FrameDevice>(wires));
   ASSERT_TRUE(index.ok());
   ASSERT_TRUE(interfaces->set_state(*index, true).ok());

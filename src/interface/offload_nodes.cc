@@ -6,7 +6,6 @@
 #include "interface/gro.h"
 #include "interface/host/tun_queue.h"
 #include "interface/software_offload.h"
-#include "sluice/context.h"
 #include "sluice/registry.h"
 
 namespace sluice {
@@ -20,17 +19,11 @@ void register_offload_nodes(Registry& registry) {
 }
 
 void register_flow_handoff(Registry& registry) {
-  auto& state = registry.own<FlowHandoffState>();
-  registry.feature<FlowHandoff>(state);
+  registry.feature<FlowHandoff>();
   NodeDescription& arrival = registry.node<DeviceInput>();
   arrival.name = kFlowArrival;
   arrival.summary = "takes packets that another worker has handed over, because their flow is this one's";
   registry.arc({.name = "device-input", .start_node = kFlowArrival, .start_next = {"ethernet-input"}});
-  if (!registry.context) return;
-  registry.on_start([&state, &context = *registry.context]() -> Status {
-    state.arrival = context.graph().find(kFlowArrival);
-    return {};
-  });
 }
 
 }  // namespace sluice
