@@ -189,6 +189,17 @@ void append_workers(std::vector<Family>& all) {
   worker("sluice_worker_sleeps_total", "How often the worker slept in epoll.", [](const Sources& s, const Emit& emit) {
     worker_value(s, emit, [](WorkerThread& t) { return t.worker().sleeps.get(); });
   });
+  worker("sluice_worker_wakeups_total", "How often an event ended a sleep.", [](const Sources& s, const Emit& emit) {
+    worker_value(s, emit, [](WorkerThread& t) { return t.worker().wakeups.get(); });
+  });
+  worker("sluice_worker_received_packets_total", "Packets that the worker took from receive queues.",
+         [](const Sources& s, const Emit& emit) {
+           worker_value(s, emit, [](WorkerThread& t) { return t.worker().received.get(); });
+         });
+  worker("sluice_worker_handoffs_total", "Packets that the worker gave to other workers.",
+         [](const Sources& s, const Emit& emit) {
+           worker_value(s, emit, [](WorkerThread& t) { return t.worker().sent_handoffs.get(); });
+         });
   worker("sluice_worker_lost_handoffs_total", "Packets that found a full ring to another worker.",
          [](const Sources& s, const Emit& emit) {
            worker_value(s, emit, [](WorkerThread& t) { return t.worker().lost_handoffs.get(); });
@@ -213,6 +224,8 @@ void append_buffers(std::vector<Family>& all) {
       [](const Sources& s, const Emit& emit) { emit({}, s.dataplane.pool().usage().used); });
   add("sluice_buffers_cached", "Free buffers in the workers' caches.", Type::Gauge,
       [](const Sources& s, const Emit& emit) { emit({}, s.dataplane.pool().usage().cached); });
+  add("sluice_buffers_borrowed_total", "How often a worker took a buffer of another NUMA node.", Type::Counter,
+      [](const Sources& s, const Emit& emit) { emit({}, s.dataplane.pool().usage().borrowed); });
   add("sluice_buffers_exhausted_total", "How often no buffer was free.", Type::Counter,
       [](const Sources& s, const Emit& emit) { emit({}, s.dataplane.pool().usage().exhausted); });
 }
