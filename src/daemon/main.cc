@@ -95,6 +95,13 @@ Status make_socket_folder(const std::string& path) {
 }
 
 void say_started(const Configuration& c, Daemon& daemon) {
+  const BufferPool& pool = daemon.dataplane().pool();
+  const std::size_t asked = c.pages == PageSize::Huge1G ? 1u << 30 : c.pages == PageSize::Huge2M ? 2u << 20 : 0;
+  for (std::size_t i = 0; i < pool.parts(); ++i) {
+    if (pool.part(i).page_bytes >= asked) continue;
+    log(LogLevel::Warning, "buffers are not on the pages that buffers.page-size asks for",
+        field("node", pool.part(i).node), field("pages", pool.part(i).pages));
+  }
   std::string cores, plugins;
   for (const auto& worker : daemon.dataplane().workers()) {
     cores += (cores.empty() ? "" : ",") + (worker->cpu() ? std::to_string(*worker->cpu()) : std::string("any"));

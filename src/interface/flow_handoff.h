@@ -48,11 +48,8 @@ struct FlowHandoff {
     std::uint32_t flow_hash, worker;
     bool arrived;
     void describe(auto&& field) const {
-      if (arrived) {
-        field("arrived", arrived);
-      } else {
-        field("flow-hash", flow_hash);
-      }
+      if (arrived) return field("arrived", arrived);
+      field("flow-hash", flow_hash);
       field("worker", worker);
     }
   };

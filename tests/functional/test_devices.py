@@ -96,7 +96,7 @@ def test_flows_are_spread_over_workers_in_software(daemon):
     seen = wait_until(lambda: "flow-arrival:" in (text := sluice.cli("show trace")) and text, "traces")
     worker = 1 - queue["worker"]
     assert re.search(rf"flow-handoff: flow-hash \d+, worker {worker} -> hold", seen), seen
-    assert re.search(rf"worker {worker}, .*\n.*flow-arrival: interface source.*\n.*flow-handoff: arrived yes, worker {worker} -> "
+    assert re.search(rf"worker {worker}, .*\n.*flow-arrival: interface source.*\n.*flow-handoff: arrived yes -> "
                      r"continue\n.*ethernet-input", seen), seen
     sluice.cli("set interface rss source off")
     assert sluice.json("show features source") == []
@@ -184,6 +184,7 @@ def test_too_few_hugepages_are_a_message_with_the_mend_and_the_mend_is_right(dae
     assert pool["pages"].startswith("ordinary pages"), pool["pages"]
     said = re.search(rf"{free} of (\d+) pages of 2 MiB free: (sysctl -w vm.nr_hugepages=(\d+))", pool["pages"])
     assert said, pool["pages"]
+    assert "warning buffers are not on the pages that buffers.page-size asks for" in sluice.output()
     sluice.stop()
     hugepages(2048, 0)  # gives back what the mend takes
     run(*said[2].split())
