@@ -19,6 +19,7 @@ namespace {
 [[maybe_unused]] constexpr std::uint32_t kAlive = 0xa11fe000;  // in debug builds
 constexpr std::uint32_t kFree = 0xf4ee0000;
 constexpr std::uint32_t kEmpty = 0xffffffff;
+constexpr std::uint32_t kOwnStretch = 256, kShares = 32;
 // Where DPDK keeps an mbuf's reference count.
 constexpr std::size_t kMbufRefcount = 18;
 
@@ -135,14 +136,18 @@ unsigned BufferPool::part_of_node(int node) const {
 
 void BufferPool::Part::fill(std::uint8_t number) {
   top.store(kEmpty, std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < about.buffers; i += kBatch) {
-    for (std::uint32_t j = i; j < i + kBatch; ++j) {
-      auto* made = new (packet(j)) Packet;
-      made->pool_state = kFree;
-      made->pool = number;
-      made->next_segment = j + 1 < i + kBatch ? packet(j + 1) : nullptr;
+  // Every other stretch first: between two that caches begin with lies one that nobody uses yet.
+  for (const std::uint32_t odd : {1u, 0u}) {
+    for (std::uint32_t i = 0; i < about.buffers; i += kBatch) {
+      if (i / kOwnStretch % 2 != odd) continue;
+      for (std::uint32_t j = i; j < i + kBatch; ++j) {
+        auto* made = new (packet(j)) Packet;
+        made->pool_state = kFree;
+        made->pool = number;
+        made->next_segment = j + 1 < i + kBatch ? packet(j + 1) : nullptr;
+      }
+      push_batch(packet(i), kBatch);
     }
-    push_batch(packet(i), kBatch);
   }
 }
 
@@ -234,6 +239,12 @@ BufferCache::BufferCache(BufferPool& pool, unsigned part)
       home_size_(pool.part(part).region.size()),
       foreign_(pool.parts() > 1 ? pool.parts() : 0),
       cached_(pool.parts()) {
+  // A CPU guesses that the next packet lies as far on as the last one did, and fetches it. Where that is another
+  // worker's, it takes lines away that this one is writing; so each has a stretch of its own, as long as a vector.
+  const std::size_t own = std::min(kOwnStretch, pool.part(part).buffers / kShares);
+  while (count_ + BufferPool::kBatch <= own && refill()) {
+  }
+  publish_count();
   pool_.join(this);
 }
 
