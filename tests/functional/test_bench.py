@@ -29,7 +29,7 @@ def test_pods_are_measured_beside_kernel_and_relay(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.parametrize("subject", ["pods", "routes", "churn"])
+@pytest.mark.parametrize("subject", ["pods", "routes", "churn", "devices"])
 def test_what_is_not_built_is_named(subject, tmp_path):
     done = run(BENCH, subject, "--no-build", check=False, env={**os.environ, "SLUICE_BUILD": str(tmp_path)})
     assert done.returncode == 1 and not done.stdout
@@ -59,6 +59,13 @@ def test_churn_is_made_and_what_it_costs_is_counted(tmp_path):
         row = report["churn"][name]
         assert 0 <= row["lost"] <= row["sent"] > 0 and row["repeated"] == 0, row
     assert "2,500 route updates and 20 flaps in " in done.stdout
+
+
+def test_devices_lists_its_entries_and_refuses_others():
+    done = run(BENCH, "devices", "--help")
+    assert "af_xdp_veth" in done.stdout
+    done = run(BENCH, "devices", "--filter", "nothing", check=False)
+    assert done.returncode == 2 and "nothing: no such entry; there are: af_xdp_veth" in done.stderr
 
 
 def test_it_says_what_it_can_measure():
