@@ -144,10 +144,13 @@ class Network:
         self.namespaces[name] = Namespace(name)
         return self.namespaces[name]
 
-    def veth(self, first, first_name, second, second_name, mtu=None, offloads=True):
-        """Joins two namespaces. Without offloads, both ends send finished checksums and no super-packets."""
+    def veth(self, first, first_name, second, second_name, mtu=None, offloads=True, queues=None):
+        """Joins two namespaces. Without offloads, both ends send finished checksums and no super-packets. queues: of each
+        end and direction."""
         a, b = f"sl{os.getpid() % 100000}a{next(_links)}", f"sl{os.getpid() % 100000}b{next(_links)}"
-        run("ip", "link", "add", a, "netns", first.name, "type", "veth", "peer", "name", b, "netns", second.name)
+        many = ["numtxqueues", queues, "numrxqueues", queues] if queues else []
+        run("ip", "link", "add", a, "netns", first.name, *many, "type", "veth", "peer", "name", b, "netns", second.name,
+            *many)
         for namespace, temporary, name in ((first, a, first_name), (second, b, second_name)):
             namespace.ip(f"link set {temporary} name {name}")
             if mtu:

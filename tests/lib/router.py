@@ -24,11 +24,12 @@ BEYOND4, BEYOND6 = "198.51.100.9", "2001:db8:100::9"
 
 
 class Router:
-    def __init__(self, network, daemon, right_mtu=None, startup=()):
+    def __init__(self, network, daemon, right_mtu=None, startup=(), driver="af-packet", options="", queues=None, **setup):
+        """driver and options: of `create interface` for both. queues: of the veths, to both sides. setup: of the daemon."""
         self.node = network.namespace("node")
         self.left, self.right = network.namespace("left"), network.namespace("right")
-        network.veth(self.node, "l0", self.left, "eth0", offloads=False)
-        network.veth(self.node, "r0", self.right, "eth0", offloads=False)
+        network.veth(self.node, "l0", self.left, "eth0", offloads=False, queues=queues)
+        network.veth(self.node, "r0", self.right, "eth0", offloads=False, queues=queues)
         gateways = {self.left: [LEFT_GATEWAY4, LEFT_GATEWAY6], self.right: [RIGHT_GATEWAY4, RIGHT_GATEWAY6]}
         routes = [f"add route 198.51.100.0/24 via {RIGHT4}", f"add route 2001:db8:100::/48 via {RIGHT6}"]
         self.left.address("eth0", f"{LEFT4}/24", f"{LEFT6}/64")
@@ -39,11 +40,11 @@ class Router:
             for gateway in theirs:
                 host.route("default", gateway)
         self.daemon = daemon(startup=[
-            "create interface af-packet l0", "create interface af-packet r0",
+            f"create interface {driver} l0 {options}", f"create interface {driver} r0 {options}",
             *([f"set interface mtu r0 {right_mtu}"] if right_mtu else []),
             *(f"set interface address l0 {a}/{64 if ':' in a else 24}" for a in gateways[self.left]),
             *(f"set interface address r0 {a}/{64 if ':' in a else 24}" for a in gateways[self.right]),
-            "set interface state l0 up", "set interface state r0 up", *routes, *startup])
+            "set interface state l0 up", "set interface state r0 up", *routes, *startup], **setup)
         self.mac = {"l0": self._mac(self.node, "l0"), "r0": self._mac(self.node, "r0"),
                     "left": self._mac(self.left, "eth0"), "right": self._mac(self.right, "eth0")}
         # Both neighbours of the router are known, and its own addresses are past duplicate address detection.
