@@ -3,6 +3,7 @@
 
 #include <asio/post.hpp>
 #include <map>
+#include <thread>
 
 #include "interface/offload_nodes.h"
 #include "sluice/log.h"
@@ -117,6 +118,13 @@ Daemon::~Daemon() {
   if (!dataplane_) return;
   stop();
   context_.reset();
+  // Devices that the reclaiming thread has taken up go on the loop, before the buffers that some of them hold.
+  while (dataplane_->rcu().backlog() > 0) {
+    dataplane_->rcu().drain();
+    loop_.restart();
+    loop_.poll();
+    std::this_thread::yield();
+  }
   dataplane_->drop_workers();
   registry_.reset();
   ip_.reset();
