@@ -36,6 +36,8 @@ class Filter {
   int serve(std::uint32_t queue, int socket);
 
   DenyMaps deny_maps() const;
+  /// The program's descriptor.
+  int program() const { return program_; }
   /// Frames of several buffers can be taken.
   bool frags() const { return frags_; }
 

@@ -201,7 +201,7 @@ StatusOr<Opened> open_queues(BufferPool& pool, const Wanted& wanted, const DenyM
   auto filter = Filter::load(wanted.queues, shared);
   if (!filter.ok()) return filter.status();
   opened.filter = std::move(*filter);
-  opened.multi_buffer = opened.filter->frags();
+  opened.multi_buffer = wanted.multi_buffer && opened.filter->frags();
   if (Status status = Ladder(pool, wanted, opened).climb_down(); !status.ok()) return status;
   if (!opened.multi_buffer && wanted.mtu > kOneBufferMtu) return mtu_too_large(wanted);
   opened.mtu_max = opened.multi_buffer ? kMostSegments * kSegmentSize - 22 : kOneBufferMtu;

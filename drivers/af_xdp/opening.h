@@ -28,6 +28,7 @@ struct Wanted {
   std::string namespace_path;
   std::uint32_t mtu = 1500;
   std::uint32_t queues = 1, ring = 2048, busy_poll = 0;
+  bool multi_buffer = true;                                ///< false: as if the kernel had no frames of several buffers
   Mode slowest = Mode::Generic, fastest = Mode::ZeroCopy;  ///< equal: this one or none
 };
 

@@ -9,6 +9,7 @@ namespace sluice::af_xdp {
 namespace {
 
 constexpr std::uint32_t kContinues = 1;  // XDP_PKT_CONTD, newer than Debian 12's headers
+constexpr std::size_t kShortest = 14;    // an Ethernet header: the kernel keeps the buffer of a descriptor it refuses
 constexpr std::size_t kAhead = 4;        // descriptors whose packets are fetched early
 
 }  // namespace
@@ -95,8 +96,10 @@ std::size_t XdpRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
 
 // How many descriptors it takes; 0: it has to be copied first.
 std::size_t XdpTxQueue::segments_of(const Packet& packet) const noexcept {
+  if (packet.length < kShortest || !socket_->holds(packet)) [[unlikely]]
+    return 0;
   if (!packet.next_segment) [[likely]]
-    return socket_->holds(packet) ? 1 : 0;
+    return 1;
   std::size_t n = 0;
   for (const Packet* s = &packet; s; s = s->next_segment) {
     // The kernel may have a buffer once only, and an empty descriptor is an error to it.
@@ -109,7 +112,7 @@ std::size_t XdpTxQueue::segments_of(const Packet& packet) const noexcept {
 Packet* XdpTxQueue::copy(Worker& worker, const Packet& packet) const noexcept {
   std::array<Packet*, kMostSegments> segments;
   const std::size_t wanted = (packet.chain_length + kSegmentSize - 1) / kSegmentSize;
-  if (wanted == 0 || wanted > most_segments_) return nullptr;
+  if (packet.chain_length < kShortest || wanted > most_segments_) return nullptr;
   const std::size_t got = worker.buffers().alloc(std::span(segments).subspan(0, wanted));
   if (got < wanted) {
     worker.buffers().free(std::span<Packet* const>(segments.data(), got));
