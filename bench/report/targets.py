@@ -34,6 +34,11 @@ TARGETS = {
     ("churn", "lost"): (AT_MOST, 0),
     ("device/workers", "ratio"): (AT_LEAST, 1.8),
     ("device/idle", "percent_of_a_core"): (AT_MOST, 1),
+    ("device/af_xdp_veth", "of_testpmd"): (AT_LEAST, 1),
+    ("device/af_xdp_veth", "of_af_packet"): (AT_LEAST, 1.2),
+    ("device/af_xdp_veth", "of_kernel"): (AT_LEAST, 2),
+    ("device/af_xdp_veth", "user_cycles"): (REPORTED, None),
+    ("device/af_xdp_veth", "system_cycles"): (REPORTED, None),
 }
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DPDK's dpdk-testpmd as a peer."""
 import os
+import pathlib
 import signal
 import subprocess
 import tempfile
@@ -38,6 +39,11 @@ class Testpmd:
         said = self.said()
         assert self.process.poll() is None, f"testpmd ended with status {self.process.returncode}\n{said[-4000:]}"
         return "Port statistics" in said
+
+    def worker(self):
+        """The folder in /proc of the thread that forwards."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        return next(task for task in tasks if "worker" in (task / "comm").read_text())
 
     def said(self):
         self.log.flush()

@@ -129,14 +129,26 @@ Status XdpDevice::open_queues(const host::Link& link, const DenyMaps& denied) {
   auto opened = af_xdp::open_queues(pool_, wanted, denied);
   if (!opened.ok()) return opened.status();
   opened_ = std::move(*opened);
-  // A veth's tag is beside the frame only when its peer's kernel has put it there.
-  if (host_.vlan_stripped && host_.driver != "veth") {
-    log(LogLevel::Warning, "the device takes VLAN tags out of frames, which are lost with AF_XDP",
-        field("interface", options_.host_name),
-        field("mend",
-              in_namespace(options_.namespace_path, fmt::format("ethtool -K {} rxvlan off", options_.host_name))));
-  }
+  warn();
   return {};
+}
+
+// What works all the same, but not as one may think.
+void XdpDevice::warn() const {
+  const auto say = [&](std::string_view what, std::string mend) {
+    log(LogLevel::Warning, what, field("interface", options_.host_name), field("mend", std::move(mend)));
+  };
+  const auto addresses = netlink_.addresses(options_.host_name);
+  if (addresses.ok() && !addresses->empty())
+    say("the kernel hears nothing at its own addresses there any more",
+        fmt::format("set interface address NAME {}", addresses->front()));
+  if (host_.driver == "veth") {
+    say("a veth's peer leaves checksums to its device, and AF_XDP does not tell; TCP and UDP need it to finish them",
+        "at the peer: ethtool -K PEER tx off");
+  } else if (host_.vlan_stripped) {
+    say("the device takes VLAN tags out of frames, and AF_XDP does not tell them",
+        in_namespace(options_.namespace_path, fmt::format("ethtool -K {} rxvlan off", options_.host_name)));
+  }
 }
 
 // Multicast of IPv6 and other routers' MAC addresses pass a card's filter by this only. The kernel undoes it when the

@@ -61,6 +61,7 @@ class XdpDevice final : public Device {
       : options_(std::move(options)), pool_(pool), namespace_id_(namespace_id), netlink_(std::move(netlink)) {}
   Status open_queues(const host::Link& link, const DenyMaps& denied);
   Status listen_to_all();
+  void warn() const;
   xdp_statistics statistics() const;
 
   const Options options_;

@@ -68,6 +68,18 @@ def test_devices_lists_its_entries_and_refuses_others():
     assert done.returncode == 2 and "nothing: no such entry; there are: af_xdp_veth" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or BUILD != ROOT / "build/release", reason="needs root and build/release")
+def test_ways_through_devices_take_turns(tmp_path):
+    path = tmp_path / "devices.json"
+    done = run(BENCH, "devices", "--no-build", "--rounds", 1, "--seconds", 0.5, "--filter", "^af_xdp_veth$", "--ways",
+               "sluice", "kernel", "--output", path, timeout=120)
+    report = json.loads(path.read_text())
+    made = report["figures"]["device/af_xdp_veth"]
+    assert made["Mpps"] > 0 and made["Mpps_kernel"] > 0 and made["of_kernel"] > 0 and made["system_cycles"] >= 0
+    assert set(report["devices"]["af_xdp_veth"]["medians"]) == {"sluice", "kernel"}
+    assert "device/af_xdp_veth: Mpps " in done.stdout
+
+
 def test_it_says_what_it_can_measure():
     for words, status, said in ((["--help"], 0, "pods"), (["pods", "--rounds"], 2, "expected one argument"),
                                 (["nothing"], 2, "nothing: no such subject")):

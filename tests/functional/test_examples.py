@@ -21,6 +21,7 @@ ORDER = ["create interface null", "create interface", "create", "set interface a
          "delete interface"]
 AT_THE_END = re.compile(r"(delete interface \S+)$")
 ROUTES = "# what add routes file reads\n198.51.100.128/25 blackhole\n"
+RINGS = ("xdp0",)  # interfaces of examples that have buffers for as long as they are there, which is no leak
 FILES = re.compile(r" (?:send|receive|start) (/tmp/\S+)")
 
 
@@ -83,6 +84,8 @@ def test_every_example_works(world, tmp_path):
             assert not done.stdout.startswith("unchanged"), f"{example}: there is nothing for it to do here"
         for file in FILES.findall(example):
             run("rm", "-f", file)
+    for name in RINGS:
+        world.cli(f"delete interface {name}")
     left = [row["name"] for row in world.json("show interface")]
     assert "null0" not in left and "pod/default/web" not in left and "host" not in left
 
