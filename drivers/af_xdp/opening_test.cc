@@ -63,6 +63,21 @@ TEST_F(OpeningTest, AModeThatCannotBeIsRefusedWithTheReason) {
   expect_refused(options(Mode::ZeroCopy), {"near", "no zero copy: it needs the packet pool in hugepages"});
 }
 
+TEST_F(OpeningTest, WithHugepagesItIsTheDriverThatHasNoZeroCopy) {
+  const auto pool = BufferPool::create({.buffers = 2048, .hugepages = true});
+  ASSERT_TRUE(pool.ok());
+  if ((*pool)->page_kind().find("ordinary") != std::string_view::npos) GTEST_SKIP() << (*pool)->page_kind();
+  ns->inside([&] {
+    Wanted wanted{.where = "interface near", .interface = "near", .index = static_cast<int>(if_nametoindex("near"))};
+    wanted.driver = "veth";
+    wanted.ring = 64;
+    const auto opened = open_queues(**pool, wanted, {});
+    ASSERT_TRUE(opened.ok()) << text(opened.status());
+    EXPECT_EQ(opened->queues[0].mode, Mode::Copy);
+    EXPECT_EQ(opened->queues[0].reason, "no zero copy: driver veth has none");
+  });
+}
+
 TEST_F(OpeningTest, ChannelsMustFit) {
   Options wanted = options();
   wanted.queues = 2;
