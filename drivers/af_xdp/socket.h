@@ -113,16 +113,20 @@ class Socket {
   }
   bool holds(const Packet& segment) const noexcept { return address_of(segment.data) < region_.size(); }
 
-  xsk_ring_prod fill{}, tx{};
-  xsk_ring_cons completion{}, rx{};
-  Lent lent_to_receive, lent_to_send;
+  // Who receives and who sends may be two workers: no cache line is both's.
+  alignas(kCacheLine) xsk_ring_prod fill{};
+  xsk_ring_cons rx{};
+  Lent lent_to_receive;
+  alignas(kCacheLine) xsk_ring_prod tx{};
+  xsk_ring_cons completion{};
+  Lent lent_to_send;
 
  private:
   Socket(BufferPool& pool, SocketOptions options);
   int create();
   void set_options() const;
 
-  BufferPool& pool_;
+  alignas(kCacheLine) BufferPool& pool_;
   const std::span<std::byte> region_;
   const SocketOptions options_;
   xsk_umem* umem_ = nullptr;
