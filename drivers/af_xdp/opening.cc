@@ -18,9 +18,14 @@ namespace {
 constexpr auto kStep = std::chrono::milliseconds(2);
 constexpr unsigned kSteps = 250;
 
-bool has_hugepages(const BufferPool& pool) {
-  return pool.page_kind().find("KiB hugepages") != std::string_view::npos &&
-         pool.page_kind().find("ordinary") == std::string_view::npos;
+template <class Pool>
+bool has_hugepages(const Pool& pool) {
+  if constexpr (requires { pool.on_hugepages(); }) {
+    return pool.on_hugepages();
+  } else {
+    return pool.page_kind().find("KiB hugepages") != std::string_view::npos &&
+           !pool.page_kind().starts_with("ordinary");
+  }
 }
 
 std::string why_not_native(const Wanted& wanted, int error) {

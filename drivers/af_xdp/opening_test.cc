@@ -63,6 +63,32 @@ TEST_F(OpeningTest, AModeThatCannotBeIsRefusedWithTheReason) {
   expect_refused(options(Mode::ZeroCopy), {"near", "no zero copy: it needs the packet pool in hugepages"});
 }
 
+struct TwoParts {
+  struct Part {
+    std::span<std::byte> region;
+  };
+  std::vector<std::byte> bytes = std::vector<std::byte>(1 << 20);
+  std::size_t middle = 300000;  // of no stride's multiple
+  std::span<std::byte> region() const { return {const_cast<std::byte*>(bytes.data()), bytes.size()}; }
+  std::size_t parts() const { return 2; }
+  Part part(std::size_t i) const { return {i == 0 ? region().first(middle) : region().subspan(middle)}; }
+};
+
+TEST(AfXdpPlaces, FindTheBufferOfEveryAddressInEachPart) {
+  const TwoParts pool;
+  const Places places(pool);
+  const std::size_t first = pool.middle / kBufferStride;
+  ASSERT_EQ(places.count(), first + (pool.bytes.size() - pool.middle) / kBufferStride);
+  for (std::size_t buffer = 0; buffer < places.count(); ++buffer) {
+    const std::uint64_t begin =
+        buffer < first ? buffer * kBufferStride : pool.middle + (buffer - first) * kBufferStride;
+    EXPECT_EQ(reinterpret_cast<const std::byte*>(places.packet(buffer)), pool.bytes.data() + begin + kMbufSize);
+    for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{512}, std::uint64_t{kBufferStride - 1}})
+      EXPECT_EQ(places.buffer_of(begin + at), buffer);
+  }
+  EXPECT_EQ(places.buffer_of(pool.bytes.size()), places.count());
+}
+
 TEST_F(OpeningTest, WithHugepagesItIsTheDriverThatHasNoZeroCopy) {
   const auto pool = BufferPool::create({.buffers = 2048, .hugepages = true});
   ASSERT_TRUE(pool.ok());

@@ -23,10 +23,11 @@ constexpr unsigned kFruitless = 8;
 }  // namespace
 
 Socket::Socket(BufferPool& pool, SocketOptions options)
-    : lent_to_receive(pool.region().size() / kBufferStride),
-      lent_to_send(pool.region().size() / kBufferStride),
+    : lent_to_receive(Places(pool).count()),
+      lent_to_send(Places(pool).count()),
       pool_(pool),
       region_(pool.region()),
+      places_(pool),
       options_(std::move(options)) {}
 
 std::unique_ptr<Socket> Socket::open(BufferPool& pool, const SocketOptions& options, int& error) {

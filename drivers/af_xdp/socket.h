@@ -59,6 +59,47 @@ class Lent {
   std::size_t count_ = 0;
 };
 
+/// Where the pool's buffers lie in its region, which is the UMEM: a pool may have a part for each NUMA node, which
+/// begins at a page. Buffers are numbered through.
+class Places {
+ public:
+  template <class Pool>
+  explicit Places(const Pool& pool) : region_(pool.region()) {
+    if constexpr (requires { pool.parts(); }) {
+      for (std::size_t i = 0; i < pool.parts(); ++i) add(pool.part(i).region);
+    } else {
+      add(pool.region());
+    }
+  }
+  std::size_t count() const noexcept { return parts_.back().first + parts_.back().count; }
+  /// Of the buffer that an address of the UMEM lies in; count(): in none.
+  std::size_t buffer_of(std::uint64_t address) const noexcept {
+    for (const Part& part : parts_) {
+      if (address < part.end) [[likely]]
+        return part.first + (address - part.begin) / kBufferStride;
+    }
+    return count();
+  }
+  Packet* packet(std::size_t buffer) const noexcept {
+    const Part* part = parts_.data();
+    while (buffer >= part->first + part->count) ++part;
+    return reinterpret_cast<Packet*>(region_.data() + part->begin + (buffer - part->first) * kBufferStride + kMbufSize);
+  }
+
+ private:
+  struct Part {
+    std::uint64_t begin, end;
+    std::size_t first, count;
+  };
+  void add(std::span<std::byte> part) {
+    const auto begin = static_cast<std::uint64_t>(part.data() - region_.data());
+    const std::size_t first = parts_.empty() ? 0 : count();
+    parts_.push_back({begin, begin + part.size(), first, part.size() / kBufferStride});
+  }
+  std::span<std::byte> region_;
+  std::vector<Part> parts_;
+};
+
 struct SocketOptions {
   std::string interface;
   std::uint32_t queue = 0;
@@ -102,10 +143,8 @@ class Socket {
   /// Whether descriptors wait for a kick(). Any thread.
   bool has_unsent() const noexcept;
 
-  std::size_t buffer_of(std::uint64_t address) const noexcept { return address / kBufferStride; }
-  Packet* packet(std::size_t buffer) const noexcept {
-    return reinterpret_cast<Packet*>(region_.data() + buffer * kBufferStride + kMbufSize);
-  }
+  std::size_t buffer_of(std::uint64_t address) const noexcept { return places_.buffer_of(address); }
+  Packet* packet(std::size_t buffer) const noexcept { return places_.packet(buffer); }
   std::byte* at(std::uint64_t address) const noexcept { return region_.data() + address; }
   /// Where it lies in the UMEM; at least the region's size: not in there.
   std::uint64_t address_of(const std::byte* data) const noexcept {
@@ -128,6 +167,7 @@ class Socket {
 
   alignas(kCacheLine) BufferPool& pool_;
   const std::span<std::byte> region_;
+  const Places places_;
   const SocketOptions options_;
   xsk_umem* umem_ = nullptr;
   xsk_socket* socket_ = nullptr;
