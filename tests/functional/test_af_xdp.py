@@ -3,11 +3,13 @@
 import random
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
 from lib.net import Iperf, wait_until
+from lib.packets import Port
 from lib.router import BEYOND4, BEYOND6, LEFT4, LEFT6, RIGHT4, RIGHT6
 
 MODES = ("copy", "generic")
@@ -81,6 +83,30 @@ def test_jumbo_frames_cross_whole(network, daemon, mode):
 
 def errors_of(sluice, node):
     return sum(int(row["packets"]) for row in sluice.json("show errors") if row["node"] == node)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tagged_frame_keeps_its_tag(network, daemon, mode):
+    node, outside = network.namespace("node"), network.namespace("outside")
+    network.veth(node, "uplink", outside, "eth0", offloads=False)
+    sluice = daemon(startup=[f"create interface af-xdp uplink mode {mode}", "create interface vlan uplink 100",
+                             "set interface state uplink up", "set interface state uplink.100 up",
+                             "set interface address uplink.100 198.51.100.2/24"])
+    mac = sluice.interface("uplink")["mac"]
+    with Port(outside, "eth0") as port:
+        port.send(Ether(dst=mac, src="02:00:00:00:00:09") / Dot1Q(vlan=100) /
+                  IP(src="198.51.100.9", dst="198.51.100.2") / ICMP(id=7, seq=1))
+        request = port.expect(lambda p: Dot1Q in p and p[Dot1Q].vlan == 100, what="an ARP request with the tag")
+        assert request[Ether].src == mac
+
+
+def test_the_mtu_can_be_changed_under_it(uplink):
+    sluice, node, outside = uplink
+    outside.ip("link set eth0 mtu 4000")
+    sluice.cli("set interface mtu uplink 4000")
+    assert node.ip_json("link show uplink")[0]["mtu"] == 4000
+    assert outside.ping("192.0.2.2", count=5, size=3972, interval=0.02, extra=("-M", "do")) == 5
+    assert "36842" in sluice.refusal("set interface mtu uplink 40000")
 
 
 @pytest.mark.parametrize("workers, queues", [(2, 1), (2, 4)])
