@@ -53,13 +53,13 @@ struct {
 } deny_packets SEC(".maps");
 
 static __always_inline int has_prefixes(__u32 family) {
-  const __u32* size = bpf_map_lookup_elem(&deny_sizes, &family);
+  const __u32* size = (const __u32*)bpf_map_lookup_elem(&deny_sizes, &family);
   return size && *size;
 }
 
 static __always_inline int count(const __u32* place) {
   if (!place) return 0;
-  __u64* packets = bpf_map_lookup_elem(&deny_packets, place);
+  __u64* packets = (__u64*)bpf_map_lookup_elem(&deny_packets, place);
   if (packets) ++*packets;
   return 1;
 }
@@ -68,30 +68,30 @@ static __always_inline int is_denied(struct xdp_md* frame) {
   const int any4 = has_prefixes(0), any6 = has_prefixes(1);
   if (!any4 && !any6) return 0;
   void* end = (void*)(long)frame->data_end;
-  struct ethhdr* ethernet = (void*)(long)frame->data;
+  struct ethhdr* ethernet = (struct ethhdr*)(long)frame->data;
   if ((void*)(ethernet + 1) > end) return 0;
   void* at = ethernet + 1;
   __be16 type = ethernet->h_proto;
   for (int tags = 0; tags < 2; ++tags) {
     if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD)) break;
-    const struct vlan_tag* tag = at;
+    const struct vlan_tag* tag = (const struct vlan_tag*)at;
     if ((void*)(tag + 1) > end) return 0;
     type = tag->type;
     at = (void*)(tag + 1);
   }
   if (any4 && type == bpf_htons(ETH_P_IP)) {
-    const struct iphdr* ip = at;
+    const struct iphdr* ip = (const struct iphdr*)at;
     if ((void*)(ip + 1) > end) return 0;
-    struct deny_prefix4 key = {.length = 32};
+    struct deny_prefix4 key = {.length = 32, .address = {0}};
     __builtin_memcpy(key.address, &ip->saddr, sizeof key.address);
-    return count(bpf_map_lookup_elem(&deny4, &key));
+    return count((const __u32*)bpf_map_lookup_elem(&deny4, &key));
   }
   if (any6 && type == bpf_htons(ETH_P_IPV6)) {
-    const struct ipv6hdr* ip = at;
+    const struct ipv6hdr* ip = (const struct ipv6hdr*)at;
     if ((void*)(ip + 1) > end) return 0;
-    struct deny_prefix6 key = {.length = 128};
+    struct deny_prefix6 key = {.length = 128, .address = {0}};
     __builtin_memcpy(key.address, &ip->saddr, sizeof key.address);
-    return count(bpf_map_lookup_elem(&deny6, &key));
+    return count((const __u32*)bpf_map_lookup_elem(&deny6, &key));
   }
   return 0;
 }
