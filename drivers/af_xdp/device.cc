@@ -107,7 +107,9 @@ StatusOr<std::unique_ptr<XdpDevice>> XdpDevice::open(const Options& options, Buf
   info.mtu = link->mtu;
   info.mtu_max = device->opened_.mtu_max;
   info.double_tag_bytes = 4;  // a veth has room for one tag beyond the MTU
-  info.rx_queues = info.tx_queues = static_cast<std::uint16_t>(device->opened_.queues.size());
+  info.rx_queues = static_cast<std::uint16_t>(device->opened_.queues.size());
+  // A socket sends by the channel of its own number, where there is one.
+  info.tx_queues = static_cast<std::uint16_t>(std::min<std::uint32_t>(info.rx_queues, device->host_.senders));
   const OpenQueue& first = device->opened_.queues.front();
   info.detail = fmt::format("{}, {}", where(options), name_of(first.mode));
   return device;
@@ -186,7 +188,8 @@ StatusOr<std::vector<std::unique_ptr<RxQueue>>> XdpDevice::open_rx() {
 StatusOr<std::vector<std::unique_ptr<TxQueue>>> XdpDevice::open_tx() {
   std::vector<std::unique_ptr<TxQueue>> queues;
   const std::size_t most = opened_.multi_buffer ? kMostSegments : 1;
-  for (const OpenQueue& queue : opened_.queues) queues.push_back(std::make_unique<XdpTxQueue>(queue.socket, most));
+  for (std::size_t i = 0; i < info_.tx_queues; ++i)
+    queues.push_back(std::make_unique<XdpTxQueue>(opened_.queues[i].socket, most));
   return queues;
 }
 
@@ -278,6 +281,7 @@ DeviceDetails XdpDevice::details() const {
                       .reason = queue.reason,
                       .counters = received(statistics)};
     details.rx.push_back(both);
+    if (details.tx.size() == info_.tx_queues) continue;
     both.counters = sent(statistics);
     details.tx.push_back(std::move(both));
   }

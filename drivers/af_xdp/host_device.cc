@@ -54,6 +54,7 @@ HostDevice HostDevice::read(const std::string& interface) {
   if (ethtool_channels channels{}; ethtool.get(ETHTOOL_GCHANNELS, channels)) {
     device.combined = channels.combined_count > 0;
     device.channels = std::max<std::uint32_t>(1, channels.combined_count + channels.rx_count);
+    device.senders = std::max<std::uint32_t>(1, channels.combined_count + channels.tx_count);
   }
   if (ethtool_value flags{}; ethtool.get(ETHTOOL_GFLAGS, flags)) device.vlan_stripped = flags.data & ETH_FLAG_RXVLAN;
   return device;

@@ -8,6 +8,7 @@ namespace sluice::af_xdp {
 
 struct HostDevice {
   std::string driver;          ///< "veth", "ixgbe" …; empty: not known
+  std::uint32_t senders = 1;   ///< channels that send
   std::uint32_t channels = 1;  ///< that receive
   bool combined = false;  ///< a channel receives and sends (ethtool -L combined), else they are counted apart (rx, tx)
   bool vlan_stripped = false;  ///< the device takes VLAN tags out of frames before the XDP program sees them

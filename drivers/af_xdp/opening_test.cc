@@ -59,6 +59,23 @@ TEST_F(OpeningTest, FallsBackToGenericWithTheReason) {
   EXPECT_NE(reason.find("nsenter --net=" + ns->path() + " ethtool -L near rx N"), std::string::npos) << reason;
 }
 
+TEST_F(OpeningTest, SendsByTheChannelsThatSend) {
+  ns->inside([] {
+    EXPECT_EQ(std::system("ip link delete near && ip link add near numrxqueues 4 numtxqueues 2 type veth peer name far "
+                          "numrxqueues 2 numtxqueues 2 && ip link set near up && ip link set far up"),
+              0);
+  });
+  const auto [device, said] = open(options());
+  ASSERT_TRUE(device) << said;
+  EXPECT_EQ(device->info().rx_queues, 4);
+  EXPECT_EQ(device->info().tx_queues, 2);
+  EXPECT_EQ(device->open_rx()->size(), 4u);
+  EXPECT_EQ(device->open_tx()->size(), 2u);
+  EXPECT_EQ(device->details().rx.size(), 4u);
+  EXPECT_EQ(device->details().tx.size(), 2u);
+  EXPECT_EQ(device->details().rx[3].ring, 128u);
+}
+
 TEST_F(OpeningTest, AModeThatCannotBeIsRefusedWithTheReason) {
   expect_refused(options(Mode::ZeroCopy), {"near", "no zero copy: it needs the packet pool in hugepages"});
 }
