@@ -31,9 +31,7 @@ PortDevice::PortDevice(const Options& options, std::unique_ptr<Binding> binding,
   std::memcpy(static_cast<void*>(&info_.mac), &mac, sizeof mac);
   // The kernel is the host at a tap's other end, and keeps the address that the device has.
   if (port_->faces_kernel()) info_.mac.bytes[5] ^= 1;
-  std::uint16_t mtu = RTE_ETHER_MTU;
-  rte_eth_dev_get_mtu(port_->id(), &mtu);
-  info_.mtu = mtu;
+  info_.mtu = port_->mtu();
   info_.mtu_min = port_->mtu_min();
   info_.mtu_max = port_->mtu_max();
   info_.rx_queues = info_.tx_queues = port_->queues();
@@ -59,14 +57,7 @@ StatusOr<std::vector<std::unique_ptr<TxQueue>>> PortDevice::open_tx() {
 }
 
 Status PortDevice::set_mtu(std::uint32_t mtu) {
-  const Said said;
-  const int error = rte_eth_dev_set_mtu(port_->id(), static_cast<std::uint16_t>(mtu));
-  if (error == -EBUSY)
-    return failed_precondition(
-        "{}: its driver changes the MTU of a stopped device only; make the interface with mtu {}", port_->name(), mtu);
-  // Drivers without such a call have no limit of their own.
-  if (error != 0 && error != -ENOTSUP)
-    return failed_precondition("{}: mtu {}: {} ({})", port_->name(), mtu, rte_strerror(-error), said.text());
+  if (Status status = port_->set_mtu(mtu); !status.ok()) return status;
   info_.mtu = mtu;
   return {};
 }

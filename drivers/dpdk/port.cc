@@ -72,13 +72,11 @@ Status Port::choose(const Node& node, const Options& options) {
   rx_ring_ = tx_ring_ = options.ring ? options.ring : kDefaultRing;
   std::uint16_t mtu = RTE_ETHER_MTU;
   rte_eth_dev_get_mtu(id_, &mtu);
-  const std::uint32_t wanted = options.mtu ? options.mtu : mtu;
-  if (wanted < mtu_min() || (info_.max_mtu && wanted > info_.max_mtu))
-    return refused("{}: mtu {}: it takes {} to {} bytes", name_, wanted, mtu_min(), info_.max_mtu);
-  conf_.rxmode.mtu = wanted;
-  shape_.scatter = wanted > kOneBufferMtu && has(info_.rx_offload_capa, RTE_ETH_RX_OFFLOAD_SCATTER);
-  if (wanted > mtu_max())
-    return refused("{}: mtu {}: its driver receives into one buffer, which ends at {}", name_, wanted, mtu_max());
+  mtu_ = options.mtu ? options.mtu : mtu;
+  shape_.scatter = mtu_ > kOneBufferMtu && has(info_.rx_offload_capa, RTE_ETH_RX_OFFLOAD_SCATTER);
+  if (mtu_ < mtu_min() || mtu_ > mtu_max())
+    return refused("{}: mtu {}: it takes {} to {} bytes", name_, mtu_, mtu_min(), mtu_max());
+  conf_.rxmode.mtu = keeps_mtu() ? mtu_ : mtu;
   if (shape_.scatter) conf_.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
   // net_tap reads each packet into as many buffers as the ring has.
   if (kind() == "net_tap" && shape_.scatter) rx_ring_ = std::uint16_t{64};
@@ -92,17 +90,42 @@ Status Port::choose(const Node& node, const Options& options) {
   shape_.tx.segments = info_.tx_desc_lim.nb_seg_max ? info_.tx_desc_lim.nb_seg_max : std::uint16_t{255};
   // A packet of 64 KiB to be cut lies in up to 33 buffers, and its headers in one more.
   constexpr std::uint64_t kTso = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | kTxSums;
-  if (has(info_.tx_offload_capa, kTso) && shape_.tx.chains && shape_.tx.segments >= 34) conf_.txmode.offloads |= kTso;
+  // net_tap refuses segments of a full MTU: it counts the Ethernet header as part of that.
+  if (kind() != "net_tap" && has(info_.tx_offload_capa, kTso) && shape_.tx.chains && shape_.tx.segments >= 34)
+    conf_.txmode.offloads |= kTso;
   shape_.comes_round = kind() == "net_ring";
   conf_.intr_conf.rxq = 1;
   return {};
 }
 
+bool Port::keeps_mtu() const {
+  return kind() != "net_memif" && kind() != "net_af_packet" && kind() != "net_ring" && kind() != "net_null";
+}
+
 std::uint32_t Port::mtu_max() const {
-  const std::uint32_t most = std::min<std::uint32_t>(info_.max_mtu ? info_.max_mtu : 65521, 65521);
+  std::uint32_t most = kMtuMax;
+  if (keeps_mtu()) {
+    if (info_.max_mtu) most = std::min<std::uint32_t>(most, info_.max_mtu);
+    // What DPDK compares a frame with: its header and checksum count.
+    constexpr std::uint32_t kFrame = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+    if (info_.max_rx_pktlen > kFrame) most = std::min(most, std::max(info_.max_rx_pktlen - kFrame, mtu_min()));
+  }
   // These give chains without being asked to.
   const bool chains = shape_.scatter || kind() == "net_ring" || kind() == "net_memif" || kind() == "net_null";
   return chains ? most : std::min(most, kOneBufferMtu);
+}
+
+Status Port::set_mtu(std::uint32_t mtu) {
+  const Said said;
+  const int error = keeps_mtu() ? rte_eth_dev_set_mtu(id_, static_cast<std::uint16_t>(mtu)) : 0;
+  if (error == -EBUSY)
+    return failed_precondition(
+        "{}: its driver changes the MTU of a stopped device only; make the interface with mtu {}", name_, mtu);
+  // Drivers without such a call have no limit of their own.
+  if (error != 0 && error != -ENOTSUP)
+    return failed_precondition("{}: mtu {}: {} ({})", name_, mtu, rte_strerror(-error), said.text());
+  mtu_ = mtu;
+  return {};
 }
 
 Status Port::configure() {
@@ -147,8 +170,7 @@ Status Port::configure() {
 Status Port::start(const Options& options) {
   const Said said;
   if (options.mtu != 0) {
-    const int error = rte_eth_dev_set_mtu(id_, static_cast<std::uint16_t>(options.mtu));
-    if (error != 0 && error != -ENOTSUP) return fails("its MTU", error, said.text());
+    if (Status status = set_mtu(options.mtu); !status.ok()) return status;
   }
   if (const int error = rte_eth_dev_start(id_); error != 0) return fails("it does not start", error, said.text());
   started_ = true;

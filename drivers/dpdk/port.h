@@ -22,6 +22,7 @@ struct PortShape {
 class Port {
  public:
   static constexpr std::uint16_t kDefaultRing = 512;
+  static constexpr std::uint32_t kMtuMax = 65521;
   // What fits a buffer behind DPDK's headroom, without Ethernet's header, two tags and checksum.
   static constexpr std::uint32_t kOneBufferMtu = kHeadroom + kSegmentSize - RTE_PKTMBUF_HEADROOM - 26;
 
@@ -46,6 +47,8 @@ class Port {
   std::uint64_t rx_offloads() const { return conf_.rxmode.offloads; }
   std::uint32_t mtu_min() const { return std::max<std::uint32_t>(info_.min_mtu, 68); }
   std::uint32_t mtu_max() const;
+  std::uint32_t mtu() const { return mtu_; }
+  Status set_mtu(std::uint32_t mtu);
   /// Becomes readable with packets of a queue; -1: the device has no such thing.
   int interrupt_fd(std::uint16_t queue) const;
   bool carrier() const;
@@ -59,6 +62,9 @@ class Port {
   Status configure();
   Status start(const Options& options);
   bool has_host_link() const;
+  /// The device itself has an MTU; else it takes whatever fits its slots, and DPDK's checks are of a number that means
+  /// nothing.
+  bool keeps_mtu() const;
   Status fails(const char* what, int error, const std::string& said) const;
 
   const std::shared_ptr<Memory> memory_;
@@ -68,6 +74,7 @@ class Port {
   rte_eth_dev_info info_{};
   rte_eth_conf conf_{};
   std::array<std::uint8_t, 52> rss_key_{};
+  std::uint32_t mtu_ = RTE_ETHER_MTU;
   std::uint16_t queues_ = 1, rx_ring_ = kDefaultRing, tx_ring_ = kDefaultRing;
   PortShape shape_;
   bool rss_ = false, symmetric_ = false;
