@@ -13,20 +13,22 @@ _started = itertools.count()
 
 
 class Testpmd:
-    """One that forwards from its start to close(), in a namespace. devices: for --vdev; arguments: its own, behind --."""
+    """One that forwards from its start to close(), in a namespace (None: here). devices: for --vdev; arguments: its own, behind --."""
 
     __test__ = False  # pytest takes what begins with Test for tests
 
-    def __init__(self, namespace, devices, *arguments, mode="io"):
-        words = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@(0,1),1@(0,1)", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-                 "-m", "96", "--file-prefix", f"{RUN}-{os.getpid()}-{next(_started)}",
+    def __init__(self, namespace, devices, *arguments, mode="io", eal=("--no-huge", "--no-shconf", "-m", "96"),
+                 lcores="0@(0,1),1@(0,1)"):
+        words = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, *eal, "--no-pci", "--no-telemetry",
+                 "--file-prefix", f"{RUN}-{os.getpid()}-{next(_started)}",
                  *(word for device in devices for word in ("--vdev", device)), "--", "--interactive", "--auto-start",
                  f"--forward-mode={mode}", "--nb-cores=1",
                  *(["--total-num-mbufs=8192"] if "--total-num-mbufs" not in str(arguments) else []), *arguments]
         self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(namespace.command(*words), stdout=self.log, stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen(namespace.command(*words) if namespace else words, stdout=self.log, stderr=subprocess.STDOUT,
                                         stdin=subprocess.PIPE, text=True)
-        namespace.processes.append(self.process)
+        if namespace:
+            namespace.processes.append(self.process)
         wait_until(self._forwards, self.said, seconds=20)
 
     def _forwards(self):
