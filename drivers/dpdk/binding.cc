@@ -100,8 +100,7 @@ Status Binding::take() {
 void Binding::give_back() const {
   Status status = write_to(device_ / "driver_override", "\n");
   if (driver_of(device_) == kVfio && status.ok()) status = write_to(device_ / "driver/unbind", address_);
-  if (status.ok() && !original_.empty() && driver_of(device_).empty())
-    status = write_to(drivers_ / original_ / "bind", address_);
+  if (status.ok() && !original_.empty()) status = write_to(drivers_ / original_ / "bind", address_);
   std::error_code error;
   if (!note_.empty() && status.ok()) fs::remove(note_, error);
   if (!status.ok())

@@ -35,14 +35,31 @@ StatusOr<std::shared_ptr<Port>> Port::open(const Node& node, const Options& opti
   return port;
 }
 
+/// What DPDK is given. net_tap would join a tap that another program serves as one more queue of it, and get some of
+/// its packets; persist says that one which is there is wanted.
+StatusOr<std::string> Port::devargs(const Options& options) const {
+  std::string all = options.devargs();
+  if (!name_.starts_with("net_tap")) return all;
+  constexpr std::string_view kKey = ",iface=";
+  if (all.find(kKey) == std::string::npos) all += fmt::format("{}{}", kKey, name_);
+  std::string link = all.substr(all.find(kKey) + kKey.size());
+  link = link.substr(0, link.find(','));
+  if (all.find(",persist") == std::string::npos && if_nametoindex(link.c_str()) != 0)
+    return exists("{}: the kernel has an interface {} already; give iface another name, or delete that one", name_,
+                  link);
+  return all;
+}
+
 Status Port::probe(const Options& options) {
   name_ = options.device_name();
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(name_.c_str(), &id) == 0)
     return exists("{}: another interface is of this device; delete that one first, or give a vdev another number",
                   name_);
+  const auto arguments = devargs(options);
+  if (!arguments.ok()) return arguments.status();
   const Said said;
-  const int error = rte_dev_probe(options.devargs().c_str());
+  const int error = rte_dev_probe(arguments->c_str());
   if (error != 0) {
     const char* mend = options.pci.empty() ? "; look for a typing error, and whether the driver's package is installed"
                                            : "; it must be there and bound to vfio-pci, which `bind` does";
@@ -216,10 +233,20 @@ Status Port::check() const {
   return {};
 }
 
+/// What was sent and not received again: net_ring forgets its rings with all that is in them.
+void Port::empty_rings() const {
+  std::array<rte_mbuf*, 64> mbufs;
+  for (std::uint16_t queue = 0; queue < queues_; ++queue) {
+    while (const std::uint16_t n = rte_eth_rx_burst(id_, queue, mbufs.data(), mbufs.size()))
+      rte_pktmbuf_free_bulk(mbufs.data(), n);
+  }
+}
+
 Port::~Port() {
   if (!probed_) return;
   if (id_ != RTE_MAX_ETHPORTS) {
     rte_eth_dev_callback_unregister(id_, RTE_ETH_EVENT_INTR_RMV, note_removal, &removed_);
+    if (started_ && shape_.comes_round) empty_rings();
     if (started_) rte_eth_dev_stop(id_);
     if (mapped_) memory_->unmap(info_.device);
     rte_device* device = info_.device;

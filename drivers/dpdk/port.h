@@ -4,6 +4,8 @@
 #pragma once
 #include <sluice/device.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -57,6 +59,8 @@ class Port {
 
  private:
   explicit Port(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
+  StatusOr<std::string> devargs(const Options& options) const;
+  void empty_rings() const;
   Status probe(const Options& options);
   Status choose(const Node& node, const Options& options);
   Status configure();
