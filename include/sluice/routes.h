@@ -8,6 +8,8 @@
 #include <sluice/types.h>
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +17,8 @@
 #include <vector>
 
 namespace sluice {
+
+struct IpTables;
 
 /// Who wants a route. Of several for one prefix the first in this order counts.
 enum class RouteSource : std::uint8_t {
@@ -63,6 +67,21 @@ struct ForwardingPath {
   std::uint32_t buckets = 1, of = 1;  ///< its share of the flows
 };
 
+/// Where packets for an address go now.
+struct FollowedRoute {
+  ForwardingIndex forwarding;  ///< not valid: nowhere, or in a loop
+  bool connected = false;      ///< the address is on a subnet of the node's interfaces
+  std::string loop;            ///< "ipip0 -> vxlan1 -> ipip0": the only way is through the follower's own interface
+  friend bool operator==(const FollowedRoute&, const FollowedRoute&) = default;
+};
+
+/// Follows a route until it is destroyed; that must be before the Routes are.
+class SLUICE_API RouteFollower {
+ public:
+  virtual ~RouteFollower() = default;
+  virtual const FollowedRoute& now() const = 0;
+};
+
 class SLUICE_API Routes {
  public:
   static constexpr std::uint32_t kMaxWeight = 100;
@@ -101,6 +120,13 @@ class SLUICE_API Routes {
   virtual std::vector<ForwardingPath> paths(ForwardingIndex forwarding) const = 0;
   /// What each source wants for this prefix, the preferred first.
   virtual std::vector<std::pair<RouteSource, RouteSpec>> wanted(std::uint32_t table, const IpPrefix& prefix) const = 0;
+
+  /// For tunnels: what interface `by` sends goes on to address. changed is called after each change of where that
+  /// leads, and must change no routes. A static route that would lead `by` through itself is refused from then on.
+  virtual std::unique_ptr<RouteFollower> follow(std::uint32_t table, const IpAddress& address, InterfaceIndex by,
+                                                std::function<void(const FollowedRoute&)> changed) = 0;
+  /// The objects themselves, for kernels; good until the workers have stopped.
+  virtual const IpTables& data_path() const = 0;
 
   // The neighbour manager's.
   virtual void complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) = 0;

@@ -90,7 +90,7 @@ StatusOr<TableIndex> RouteManager::table(std::uint32_t id) {
 }
 
 bool RouteManager::unused(const Table& table) const {
-  return table.id != 0 && table.routes.empty() &&
+  return table.id != 0 && table.routes.empty() && table.followers.empty() &&
          std::none_of(interface_tables_.begin(), interface_tables_.end(),
                       [&](const auto& in) { return in.second == table.id; });
 }
@@ -195,21 +195,27 @@ StatusOr<bool> RouteManager::set(std::uint32_t table_id, const IpPrefix& prefix,
   if (before) untrack(t, prefix, source);
   route.specs[source] = spec;
   track(t, prefix, spec);
-  if (auto status = refresh(t, prefix, route); !status.ok()) {
-    untrack(t, prefix, source);
-    if (before) {
-      route.specs[source] = *before;
-      track(t, prefix, *before);
-    } else {
-      route.specs.erase(source);
-    }
-    (void)refresh(t, prefix, route);
-    if (is_new) t.routes.erase(at);
-    return status;
+  new_loop_.clear();
+  auto status = refresh(t, prefix, route);
+  if (status.ok() && source != RouteSource::Neighbor) refresh_dependants(t, prefix, 0);
+  if (status.ok() && source == RouteSource::Static && !new_loop_.empty()) {
+    status = refused("route {}: it would lead a tunnel through itself: {}", prefix.to_string(), new_loop_);
   }
-  if (is_new) ++t.count[prefix.is_ip6()];
-  if (source != RouteSource::Neighbor) refresh_dependants(t, prefix, 0);
-  return true;
+  if (status.ok()) {
+    if (is_new) ++t.count[prefix.is_ip6()];
+    return true;
+  }
+  untrack(t, prefix, source);
+  if (before) {
+    route.specs[source] = *before;
+    track(t, prefix, *before);
+  } else {
+    route.specs.erase(source);
+  }
+  (void)refresh(t, prefix, route);
+  if (is_new) t.routes.erase(at);
+  if (!new_loop_.empty()) refresh_dependants(t, prefix, 0);
+  return status;
 }
 
 bool RouteManager::remove(std::uint32_t table_id, const IpPrefix& prefix, RouteSource source) {

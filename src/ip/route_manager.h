@@ -39,6 +39,9 @@ class RouteManager final : public Routes {
   std::string describe(ForwardingIndex forwarding) const override;
   std::vector<ForwardingPath> paths(ForwardingIndex forwarding) const override;
   std::vector<std::pair<RouteSource, RouteSpec>> wanted(std::uint32_t table, const IpPrefix& prefix) const override;
+  std::unique_ptr<RouteFollower> follow(std::uint32_t table, const IpAddress& address, InterfaceIndex by,
+                                        std::function<void(const FollowedRoute&)> changed) override;
+  const IpTables& data_path() const override { return ip_; }
   void complete_neighbor(InterfaceIndex interface, const IpAddress& address, const MacAddress& mac) override;
   void fail_neighbor(InterfaceIndex interface, const IpAddress& address) override;
   void forget_neighbor(InterfaceIndex interface, const IpAddress& address) override;
@@ -62,6 +65,7 @@ class RouteManager final : public Routes {
     }
   };
   using Prefixes = std::set<IpPrefix, InOrder>;
+  class Follower;
   struct Route {
     std::map<RouteSource, RouteSpec> specs;
     // What is installed now.
@@ -80,6 +84,7 @@ class RouteManager final : public Routes {
     Fib<Ip6Address> fib6;
     std::map<IpPrefix, Route, InOrder> routes;
     std::map<IpAddress, Prefixes> trackers;
+    std::multimap<IpAddress, Follower*> followers;
     std::size_t count[2] = {0, 0};
     /// Since nothing is in it, no packet can be that was looked up in it.
     std::shared_ptr<std::atomic<bool>> quiet = std::make_shared<std::atomic<bool>>(true);
@@ -113,6 +118,15 @@ class RouteManager final : public Routes {
   Status set_fib(Table& table, const IpPrefix& prefix, ForwardingIndex target);
   void track(Table& table, const IpPrefix& prefix, const RouteSpec& spec);
   void untrack(Table& table, const IpPrefix& prefix, RouteSource source);
+
+  // route_followers.cc
+  void tell_followers(const Table& table, const IpPrefix& prefix);
+  void look_again(Follower& follower);
+  bool through_tunnel(ForwardingIndex forwarding) const;
+  std::vector<InterfaceIndex> find_loop(const Follower& follower) const;
+  FollowedRoute route_for(const Follower& follower) const;
+  void tell(Follower& follower);
+  void tell_all_loops();
 
   // route_manager.cc, route_queries.cc
   Status check(const Table* table, const IpPrefix& prefix, const RouteSpec& spec) const;
@@ -155,6 +169,8 @@ class RouteManager final : public Routes {
   std::map<InterfaceIndex, std::uint32_t> interface_tables_;
   /// What a destination on the link itself leads to.
   std::map<InterfaceIndex, ForwardingIndex> directs_;
+  std::map<InterfaceIndex, std::set<Follower*>> tunnels_;
+  std::string new_loop_;  ///< the first that came up since it was cleared
 };
 
 }  // namespace sluice

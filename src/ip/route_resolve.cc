@@ -177,6 +177,7 @@ Status RouteManager::install(Table& table, const IpPrefix& prefix, Route& route,
   route.own_group = group;
   route.held = std::move(held);
   route.active = source;
+  tell_followers(table, prefix);
   return {};
 }
 
@@ -189,6 +190,7 @@ void RouteManager::uninstall(Table& table, const IpPrefix& prefix, Route& route)
   let_go(route);
   route.active.reset();
   route.forwarding = ForwardingIndex{};
+  tell_followers(table, prefix);
 }
 
 Status RouteManager::refresh(Table& table, const IpPrefix& prefix) {
