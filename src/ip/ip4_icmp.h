@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip4-icmp: answers echo requests for this node; every other ICMP message is the host's. RFC 792, RFC 1122 section
+// ip4-icmp: answers echo requests for this node; errors about what a node has sent are that node's, every other ICMP
+// message is the host's. RFC 792, RFC 1122 section
 // 3.2.2.6.
 #pragma once
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "sluice/net/icmp.h"
+#include "sluice/net/udp.h"
 #include "sluice/node.h"
 
 namespace sluice {
 
 struct Ip4Icmp {
   static constexpr NodeInfo kInfo{"ip4-icmp", "answers echo requests for this node"};
-  enum class Next : std::uint8_t { Ip4Lookup, Ip4Punt };
+  enum class Next : std::uint8_t { Ip4Lookup, Ip4Punt, Registered };
   enum class Drop : std::uint8_t { Truncated, BadChecksum, BroadcastEcho };
   enum class Count : std::uint8_t { EchoReplies };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -36,25 +38,26 @@ struct Ip4Icmp {
     return "";
   }
 
+  const IpState& ip;
+
   Verdict operator()(Packet& packet, Worker& worker, Trace* trace) const noexcept {
-    auto* ip = packet.header<Ip4Header>();
-    const std::size_t header_bytes = ip->header_length();
+    auto* header = packet.header<Ip4Header>();
+    const std::size_t header_bytes = header->header_length();
     auto* icmp = packet.header<IcmpHeader>(header_bytes);
     if (!icmp) return Drop::Truncated;
-    if (trace) *trace = {ip->source, icmp->type, icmp->code, icmp->id.host(), icmp->sequence.host()};
-    if (icmp->type != kIcmpEcho) return Next::Ip4Punt;
+    if (trace) *trace = {header->source, icmp->type, icmp->code, icmp->id.host(), icmp->sequence.host()};
+    if (icmp->type != kIcmpEcho) return other(packet, *icmp, header_bytes, worker);
     // RFC 1122 section 3.2.2.6 lets a host stay silent; answering would make it an amplifier.
-    if (packet.has(kBroadcast) || ip->destination.is_multicast() || ip->destination.is_broadcast())
+    if (packet.has(kBroadcast) || header->destination.is_multicast() || header->destination.is_broadcast())
       return Drop::BroadcastEcho;
-    if (checksum_fold(chain_sum(packet, header_bytes, packet.chain_length - header_bytes, 0)) != 0xffff)
-      return Drop::BadChecksum;
+    if (!sum_right(packet, header_bytes)) return Drop::BadChecksum;
     const be16 before = wire_word(icmp->type, icmp->code);
     icmp->type = kIcmpEchoReply;
     icmp->checksum.raw = checksum_update(icmp->checksum.raw, before.raw, wire_word(kIcmpEchoReply, icmp->code).raw);
-    std::swap(ip->source, ip->destination);
-    ip->ttl = 64;
-    ip->fragment = be16{};
-    set_header_checksum(*ip);
+    std::swap(header->source, header->destination);
+    header->ttl = 64;
+    header->fragment = be16{};
+    set_header_checksum(*header);
     packet.flags |= kLocal;
     packet.flow_hash = 0;
     if (const InterfaceState* in = worker.interface(packet.rx_interface)) packet.table = in->table4;
@@ -63,6 +66,23 @@ struct Ip4Icmp {
   }
 
  private:
+  static bool sum_right(const Packet& packet, std::size_t at) noexcept {
+    return checksum_fold(chain_sum(packet, at, packet.chain_length - at, 0)) == 0xffff;
+  }
+  // RFC 1122 section 3.2.2: an error goes to whom the quoted packet's protocol names.
+  Verdict other(Packet& packet, const IcmpHeader& icmp, std::size_t at, Worker& worker) const noexcept {
+    if (icmp.type != kIcmpUnreachable && icmp.type != kIcmpTimeExceeded && icmp.type != kIcmpParameterProblem)
+      return Next::Ip4Punt;
+    const auto* quoted = packet.header<Ip4Header>(at + sizeof icmp);
+    if (!quoted || (quoted->fragment.host() & Ip4Header::kOffsetMask)) return Next::Ip4Punt;
+    const auto* udp = packet.header<UdpHeader>(at + sizeof icmp + quoted->header_length());
+    const std::uint16_t node =
+        ip.local.read(worker).ip4.find_errors(quoted->protocol, udp ? udp->destination.host() : std::uint16_t{0});
+    if (node == LocalTable::kNobody) return Next::Ip4Punt;
+    if (!sum_right(packet, at)) return Drop::BadChecksum;
+    packet.arc_next = node;
+    return Next::Registered;
+  }
   static be16 wire_word(std::uint8_t high, std::uint8_t low) noexcept {
     return be16(static_cast<std::uint16_t>(high << 8 | low));
   }

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// ip6-icmp: answers echo requests for this node, sorts out neighbour discovery; other ICMPv6 messages are the host's.
+// ip6-icmp: answers echo requests for this node, sorts out neighbour discovery; errors about what a node has
+// sent are that node's, other ICMPv6 messages are the host's.
 // RFC 4443 sections 2.1 and 4.2.
 #pragma once
 #include "ip/packet_checksum.h"
 #include "ip/state.h"
 #include "sluice/net/icmp.h"
 #include "sluice/net/ip6_extensions.h"
+#include "sluice/net/udp.h"
 #include "sluice/node.h"
 
 namespace sluice {
 
 struct Ip6Icmp {
   static constexpr NodeInfo kInfo{"ip6-icmp", "answers echo requests for this node, sorts out neighbour discovery"};
-  enum class Next : std::uint8_t { Ip6Lookup, Ip6NdInput, Ip6Punt };
+  enum class Next : std::uint8_t { Ip6Lookup, Ip6NdInput, Ip6Punt, Registered };
   enum class Drop : std::uint8_t { Truncated, BadChecksum, NoSource, UnspecifiedSource, NotUsed };
   enum class Count : std::uint8_t { EchoReplies };
   using Verdict = sluice::Verdict<Next, Drop>;
@@ -61,11 +63,24 @@ struct Ip6Icmp {
       case kMldReport:
       case kMldDone:
       case kMld2Report: return Drop::NotUsed;
-      default: return Next::Ip6Punt;
+      default: return icmp->type < kFirstQuery ? error(packet, at, worker) : Verdict(Next::Ip6Punt);
     }
   }
 
  private:
+  static constexpr std::uint8_t kFirstQuery = 128;  // RFC 4443 section 2.1: errors are below
+
+  // RFC 4443 section 2.4 (d): an error goes to whom the quoted packet's upper layer names.
+  Verdict error(Packet& packet, std::size_t at, Worker& worker) const noexcept {
+    const auto* quoted = packet.header<Ip6Header>(at + sizeof(IcmpHeader));
+    if (!quoted) return Next::Ip6Punt;
+    const auto* udp = packet.header<UdpHeader>(at + sizeof(IcmpHeader) + sizeof *quoted);
+    const std::uint16_t node =
+        ip.local.read(worker).ip6.find_errors(quoted->next_header, udp ? udp->destination.host() : std::uint16_t{0});
+    if (node == LocalTable::kNobody) return Next::Ip6Punt;
+    packet.arc_next = node;
+    return Next::Registered;
+  }
   static constexpr std::uint8_t kMldQuery = 130, kMldReport = 131, kMldDone = 132, kMld2Report = 143;
 
   Verdict answer(Packet& packet, Ip6Header& header, IcmpHeader& icmp, std::size_t at, Worker& worker) const noexcept {

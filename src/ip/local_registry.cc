@@ -10,7 +10,7 @@ std::string_view name_of_family(IpFamily family) { return family == IpFamily::Ip
 
 }  // namespace
 
-Status LocalRegistry::add_protocol(IpFamily family, std::uint8_t protocol, NodeIndex node) {
+Status LocalRegistry::add_protocol(IpFamily family, std::uint8_t protocol, NodeIndex node, NodeIndex errors) {
   if (protocol == kIpProtocolIcmp || protocol == kIpProtocolIcmp6 || protocol == kIpProtocolTcp ||
       protocol == kIpProtocolUdp) {
     return refused("IP protocol {}: ICMP, TCP and UDP are not given away; register UDP ports", protocol);
@@ -20,8 +20,10 @@ Status LocalRegistry::add_protocol(IpFamily family, std::uint8_t protocol, NodeI
   if (holder != LocalTable::kNobody) {
     return exists("{} protocol {} is taken by another node", name_of_family(family), protocol);
   }
-  state_.local.update(
-      [&](LocalTable& table) { table.family(family).protocol[protocol] = static_cast<std::uint16_t>(node.value); });
+  state_.local.update([&](LocalTable& table) {
+    table.family(family).protocol[protocol] = static_cast<std::uint16_t>(node.value);
+    table.family(family).errors[protocol] = static_cast<std::uint16_t>(errors.value);
+  });
   return {};
 }
 
@@ -29,11 +31,13 @@ Status LocalRegistry::remove_protocol(IpFamily family, std::uint8_t protocol) {
   if (state_.local.get().family(family).protocol[protocol] == LocalTable::kNobody) {
     return not_found("nobody takes {} protocol {}", name_of_family(family), protocol);
   }
-  state_.local.update([&](LocalTable& table) { table.family(family).protocol[protocol] = LocalTable::kNobody; });
+  state_.local.update([&](LocalTable& table) {
+    table.family(family).protocol[protocol] = table.family(family).errors[protocol] = LocalTable::kNobody;
+  });
   return {};
 }
 
-Status LocalRegistry::add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) {
+Status LocalRegistry::add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node, NodeIndex errors) {
   if (port == 0) return refused("UDP port 0: must be 1 to 65535");
   const std::uint16_t holder = state_.local.get().family(family).find_udp(port);
   if (holder == node.value) return {};
@@ -44,7 +48,7 @@ Status LocalRegistry::add_udp_port(IpFamily family, std::uint16_t port, NodeInde
     auto& udp = table.family(family).udp;
     const auto at = std::lower_bound(udp.begin(), udp.end(), port,
                                      [](const LocalTable::UdpPort& u, std::uint16_t p) { return u.port < p; });
-    udp.insert(at, {port, static_cast<std::uint16_t>(node.value)});
+    udp.insert(at, {port, static_cast<std::uint16_t>(node.value), static_cast<std::uint16_t>(errors.value)});
   });
   return {};
 }

@@ -10,9 +10,9 @@ namespace sluice {
 class LocalRegistry final : public LocalDelivery {
  public:
   LocalRegistry(IpState& state, Interfaces& interfaces) : state_(state), interfaces_(interfaces) {}
-  Status add_protocol(IpFamily family, std::uint8_t protocol, NodeIndex node) override;
+  Status add_protocol(IpFamily family, std::uint8_t protocol, NodeIndex node, NodeIndex errors = {}) override;
   Status remove_protocol(IpFamily family, std::uint8_t protocol) override;
-  Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node) override;
+  Status add_udp_port(IpFamily family, std::uint16_t port, NodeIndex node, NodeIndex errors = {}) override;
   Status remove_udp_port(IpFamily family, std::uint16_t port) override;
   StatusOr<bool> set_punt(InterfaceIndex interface, const MacAddress& host) override;
 

@@ -111,7 +111,7 @@ TEST_F(LocalTest, NeverLooksBehindAnAuthenticationHeader) {
 }
 
 TEST_F(LocalTest, EchoDropsAreNamed) {
-  NodeTest<Ip4Icmp> node;
+  NodeTest<Ip4Icmp> node{state};
   using Drop = Ip4Icmp::Drop;
   Bytes wrong = icmp(kIcmpEcho, 0, payload(9));
   wrong.back() ^= 1;
@@ -143,6 +143,41 @@ TEST_F(LocalTest, Echo6DropsAreNamed) {
   for (const std::uint8_t type : {135, 136}) EXPECT_EQ(node.run({packet(type)})[0], verdict(Ip6Icmp::Next::Ip6NdInput));
   EXPECT_EQ(node.run({packet(kIcmp6EchoReply)})[0], verdict(Ip6Icmp::Next::Ip6Punt));
   EXPECT_EQ(node.run({packet(kIcmp6PacketTooBig)})[0], verdict(Ip6Icmp::Next::Ip6Punt));
+}
+
+TEST_F(LocalTest, GivesErrorsToWhoeverSentWhatTheyQuote) {
+  EXPECT_TRUE(registry.add_protocol(IpFamily::Ip4, 4, NodeIndex{80}, NodeIndex{81}).ok());
+  EXPECT_TRUE(registry.add_udp_port(IpFamily::Ip4, 8472, NodeIndex{82}, NodeIndex{83}).ok());
+  NodeTest<Ip4Icmp> node4{state};
+  const auto about4 = [&](std::uint8_t protocol, const Bytes& body, std::uint16_t fragment = 0) {
+    return to4(1, icmp(kIcmpUnreachable, 4, ip4_packet("10.0.0.2", "10.0.0.9", protocol, body, 64, fragment)));
+  };
+  EXPECT_EQ(node4.run({about4(4, payload(8))})[0], verdict(Ip4Icmp::Next::Registered));
+  EXPECT_EQ(node4.run({about4(17, udp(1, 8472, {}))})[0], verdict(Ip4Icmp::Next::Registered));
+  EXPECT_EQ(node4.run({about4(17, udp(1, 4789, {}))})[0], verdict(Ip4Icmp::Next::Ip4Punt)) << "nobody for errors";
+  EXPECT_EQ(node4.run({about4(17, udp(1, 53, {}))})[0], verdict(Ip4Icmp::Next::Ip4Punt));
+  EXPECT_EQ(node4.run({about4(6, payload(8))})[0], verdict(Ip4Icmp::Next::Ip4Punt));
+  EXPECT_EQ(node4.run({about4(4, payload(8), 5)})[0], verdict(Ip4Icmp::Next::Ip4Punt)) << "a later fragment";
+  EXPECT_EQ(node4.run({to4(1, icmp(kIcmpRedirect, 0, ip4_packet("10.0.0.2", "10.0.0.9", 4, payload(8))))})[0],
+            verdict(Ip4Icmp::Next::Ip4Punt));
+  Bytes wrong = about4(4, payload(8));
+  wrong.back() ^= 1;
+  EXPECT_EQ(node4.run({wrong})[0], verdict(Ip4Icmp::Drop::BadChecksum));
+}
+
+TEST_F(LocalTest, GivesErrors6ToWhoeverSentWhatTheyQuote) {
+  EXPECT_TRUE(registry.add_protocol(IpFamily::Ip6, 41, NodeIndex{80}, NodeIndex{81}).ok());
+  EXPECT_TRUE(registry.add_udp_port(IpFamily::Ip6, 8472, NodeIndex{82}, NodeIndex{83}).ok());
+  NodeTest<Ip6Icmp> node6{state};
+  const auto about6 = [&](std::uint8_t protocol, const Bytes& body) {
+    return icmp6_packet("fd00::9", "fd00::2",
+                        wire(IcmpHeader{kIcmp6PacketTooBig, 0, be16{}, be16{}, be16{}}) +
+                            ip6_packet("fd00::2", "fd00::9", protocol, body));
+  };
+  EXPECT_EQ(node6.run({about6(41, payload(8))})[0], verdict(Ip6Icmp::Next::Registered));
+  EXPECT_EQ(node6.run({about6(17, udp(1, 8472, {}))})[0], verdict(Ip6Icmp::Next::Registered));
+  EXPECT_EQ(node6.run({about6(17, udp(1, 53, {}))})[0], verdict(Ip6Icmp::Next::Ip6Punt));
+  EXPECT_EQ(node6.run({about6(4, payload(8))})[0], verdict(Ip6Icmp::Next::Ip6Punt));
 }
 
 template <class K>

@@ -39,7 +39,7 @@ void register_ip4_nodes(Registry& registry, IpState& state) {
   registry.node<Ip4IcmpError>(state);
   registry.node<Ip4Arp>(state);
   registry.node<Ip4Local>(state);
-  registry.node<Ip4Icmp>();
+  registry.node<Ip4Icmp>(state);
   registry.node<Ip4Reassembly>();
   registry.node<Ip4Punt>(state);
   registry.node<ArpInput>(state);
