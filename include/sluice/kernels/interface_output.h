@@ -43,6 +43,7 @@ struct InterfaceOutput {
 
   static bool device_finishes(const Packet& packet, const Offloads& offloads) noexcept {
     if (!packet.has(kGso)) return offloads.tx_checksum;
+    if (packet.inner_l3_offset) return false;  // no device knows what is around the packet
     switch (packet.gso_type) {
       case GsoType::Tcp4: return offloads.tx_tso4;
       case GsoType::Tcp6: return offloads.tx_tso6;
