@@ -120,6 +120,8 @@ struct SoftwareOffload {
     head->l2_offset = packet.l2_offset;
     head->l3_offset = packet.l3_offset;
     head->l4_offset = packet.l4_offset;
+    head->inner_l3_offset = packet.inner_l3_offset;
+    head->inner_l4_offset = packet.inner_l4_offset;
     head->flow_hash = packet.flow_hash;
     head->table = packet.table;
     head->forwarding = packet.forwarding;
