@@ -74,9 +74,7 @@ struct IpipErrors {
     if (!tell_inner_sender(packet, error.kind, mtu)) return Drop::ShortQuote;
     packet.rx_interface = tunnel;
     packet.flags &= ~std::uint32_t{kBroadcast};
-    return packet.icmp_error.type == kIcmpUnreachable && *packet.known_header<std::uint8_t>() >> 4 == 4
-               ? Next::Ip4IcmpError
-               : Next::Ip6IcmpError;
+    return *packet.known_header<std::uint8_t>() >> 4 == 4 ? Next::Ip4IcmpError : Next::Ip6IcmpError;
   }
 };
 

@@ -78,31 +78,25 @@ Stream<ipip::Tunnel> Service::show(const TunnelQuery& query) {
   if (!query.name().empty() && !tunnels_.find(query.name()))
     co_yield not_found("interface {}: no IPIP tunnel; show ipip tunnel lists them", query.name());
   // By key: tunnels and remotes may come and go between two replies.
-  InterfaceIndex last;
-  std::optional<IpAddress> last_remote;
   const auto& all = tunnels_.all();
   for (auto it = all.begin(); it != all.end();) {
-    const auto& [interface, link] = *it;
-    last = interface;
-    const InterfaceEntry* entry = context_.interfaces().find(interface);
-    const auto remote = last_remote ? link.remotes.upper_bound(*last_remote) : link.remotes.begin();
-    const bool wanted = entry && (query.name().empty() || entry->name == query.name());
-    const bool none = link.remotes.empty() && !last_remote;
-    if (!wanted || (remote == link.remotes.end() && !none)) {
-      last_remote.reset();
-      it = all.upper_bound(last);
-      continue;
+    const InterfaceIndex at = it->first;
+    const InterfaceEntry* entry = context_.interfaces().find(at);
+    if (entry && (query.name().empty() || entry->name == query.name())) {
+      if (it->second.remotes.empty()) co_yield describe(it->second, *entry);
+      std::optional<IpAddress> last;
+      for (it = all.find(at); it != all.end(); it = all.find(at)) {
+        const auto& remotes = it->second.remotes;
+        const auto remote = last ? remotes.upper_bound(*last) : remotes.begin();
+        entry = context_.interfaces().find(at);
+        if (remote == remotes.end() || !entry) break;
+        last = remote->first;
+        ipip::Tunnel row = describe(it->second, *entry);
+        describe(remote->first, remote->second, row);
+        co_yield row;
+      }
     }
-    ipip::Tunnel row = describe(link, *entry);
-    if (!none) describe(remote->first, remote->second, row);
-    last_remote = none ? IpAddress() : remote->first;
-    co_yield row;
-    it = all.lower_bound(last);
-    if (it != all.end() && it->first != last) last_remote.reset();
-    if (none) {
-      last_remote.reset();
-      it = all.upper_bound(last);
-    }
+    it = all.upper_bound(at);
   }
 }
 
