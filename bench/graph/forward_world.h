@@ -191,6 +191,17 @@ struct ForwardWorld {
     set_header_checksum(*header);
   }
   static void readdress(std::byte* ip, const Ip6Address& to) { reinterpret_cast<Ip6Header*>(ip)->destination = to; }
+  /// Other things than addresses say themselves what their packets are.
+  template <class To>
+    requires requires(const To& to, std::byte* ip) { to.readdress(ip); }
+  static void readdress(std::byte* ip, const To& to) {
+    to.readdress(ip);
+  }
+  template <class To>
+    requires requires(const To& to) { to.frame(std::size_t{}); }
+  static Bytes frame_to(const To& to, std::size_t bytes) {
+    return to.frame(bytes);
+  }
 
   static Bytes udp_for(std::size_t frame, std::size_t ip_header) {
     const std::size_t headers = sizeof(EthernetHeader) + ip_header + sizeof(UdpHeader);

@@ -2,9 +2,7 @@
 #include <sluice/plugin.h>
 #include <sluice/routes.h>
 
-#include "ipip_decap.h"
-#include "ipip_errors.h"
-#include "ipip_output.h"
+#include "chains.h"
 #include "service.h"
 
 SLUICE_PLUGIN(ipip, "tunnels of IPv4 or IPv6 that carry both") {
@@ -15,6 +13,7 @@ SLUICE_PLUGIN(ipip, "tunnels of IPv4 or IPv6 that carry both") {
   registry.node<sluice::ipip::IpipOutput>(state);
   registry.node<sluice::ipip::IpipDecap>(state);
   registry.node<sluice::ipip::IpipErrors>(state);
+  sluice::ipip::register_chains(registry);
   state.path_mtu = registry.control_message(
       [&tunnels](const sluice::ControlMessage& message) { tunnels.path_mtu(message.as<sluice::ipip::PathMtu>()); });
   registry.own<sluice::ipip::Service>(tunnels, context).offer(context.api());

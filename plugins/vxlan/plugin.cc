@@ -3,9 +3,7 @@
 #include <sluice/routes.h>
 
 #include "service.h"
-#include "vxlan_decap.h"
-#include "vxlan_errors.h"
-#include "vxlan_output.h"
+#include "chains.h"
 
 SLUICE_PLUGIN(vxlan, "VXLAN tunnels over IPv4 and IPv6") {
   if (!registry.context || !registry.context->routes()) return;
@@ -15,6 +13,7 @@ SLUICE_PLUGIN(vxlan, "VXLAN tunnels over IPv4 and IPv6") {
   registry.node<sluice::vxlan::VxlanOutput>(state);
   registry.node<sluice::vxlan::VxlanDecap>(state);
   registry.node<sluice::vxlan::VxlanErrors>(state);
+  sluice::vxlan::register_chains(registry);
   state.path_mtu = registry.control_message(
       [&tunnels](const sluice::ControlMessage& message) { tunnels.path_mtu(message.as<sluice::vxlan::PathMtu>()); });
   registry.own<sluice::vxlan::Service>(tunnels, context).offer(context.api());

@@ -19,22 +19,6 @@ bool is_hosts(const IpAddress& address) {
   return !address.is_unspecified() && !address.is_multicast() && !address.is_link_local() && !loopback && !broadcast;
 }
 
-void fill_headers(TunnelRemote& remote, const TunnelEnds& ends, const TunnelPeer::Shape& shape) {
-  std::size_t ip_bytes = sizeof(Ip4Header);
-  if (ends.remote.is_ip6()) {
-    ip_bytes = sizeof(Ip6Header);
-    const Ip6Header ip{be32(std::uint32_t{6} << 28), be16{}, shape.protocol, 0, ends.local.ip6(), ends.remote.ip6()};
-    std::memcpy(remote.headers.data(), &ip, sizeof ip);
-  } else {
-    const Ip4Header ip{0x45, 0, be16{}, be16{}, be16{}, 0, shape.protocol, be16{}, ends.local.ip4(), ends.remote.ip4()};
-    std::memcpy(remote.headers.data(), &ip, sizeof ip);
-    remote.sum = checksum_fold(checksum_add(0, &ip, sizeof ip));
-  }
-  if (!shape.behind.empty()) std::memcpy(remote.headers.data() + ip_bytes, shape.behind.data(), shape.behind.size());
-  remote.header_bytes = static_cast<std::uint8_t>(ip_bytes + shape.behind.size());
-  remote.udp_offset = static_cast<std::uint8_t>(shape.udp ? ip_bytes : 0);
-}
-
 }  // namespace
 
 Status check_tunnel_local(const IpAddress& local) {
@@ -52,6 +36,23 @@ Status check_tunnel_ends(const IpAddress& local, const IpAddress& remote) {
   return {};
 }
 
+void TunnelPeer::fill_headers(TunnelRemote& remote, const TunnelEnds& ends, const Shape& shape) {
+  remote.ip6 = ends.remote.is_ip6();
+  std::size_t ip_bytes = sizeof(Ip4Header);
+  if (ends.remote.is_ip6()) {
+    ip_bytes = sizeof(Ip6Header);
+    const Ip6Header ip{be32(std::uint32_t{6} << 28), be16{}, shape.protocol, 0, ends.local.ip6(), ends.remote.ip6()};
+    std::memcpy(remote.headers.data(), &ip, sizeof ip);
+  } else {
+    const Ip4Header ip{0x45, 0, be16{}, be16{}, be16{}, 0, shape.protocol, be16{}, ends.local.ip4(), ends.remote.ip4()};
+    std::memcpy(remote.headers.data(), &ip, sizeof ip);
+    remote.sum = checksum_fold(checksum_add(0, &ip, sizeof ip));
+  }
+  if (!shape.behind.empty()) std::memcpy(remote.headers.data() + ip_bytes, shape.behind.data(), shape.behind.size());
+  remote.header_bytes = static_cast<std::uint8_t>(ip_bytes + shape.behind.size());
+  remote.udp_offset = static_cast<std::uint8_t>(shape.udp ? ip_bytes : 0);
+}
+
 TunnelPeer::TunnelPeer(Context& context, const TunnelEnds& ends, const TunnelPolicy& policy, const Shape& shape)
     : context_(context),
       ends_(ends),
@@ -59,7 +60,6 @@ TunnelPeer::TunnelPeer(Context& context, const TunnelEnds& ends, const TunnelPol
       overhead_(static_cast<std::uint32_t>((ends.remote.is_ip6() ? sizeof(Ip6Header) : sizeof(Ip4Header)) +
                                            shape.behind.size() + shape.inner_link_bytes)),
       remote_(new TunnelRemote) {
-  remote_->ip6 = ends.remote.is_ip6();
   remote_->policy = policy;
   fill_headers(*remote_, ends, shape);
 }

@@ -40,6 +40,9 @@ class SLUICE_API TunnelPeer {
     std::uint8_t inner_link_bytes = 0;  ///< a link-layer header inside, which is no part of the inner MTU
   };
 
+  /// Makes the headers ready that workers put in front.
+  static void fill_headers(TunnelRemote& remote, const TunnelEnds& ends, const Shape& shape);
+
   /// interface is the tunnel's. Errors: check_tunnel_ends(); the remote is reached through the tunnel itself (the loop
   /// is named); no such table.
   static StatusOr<std::unique_ptr<TunnelPeer>> create(Context& context, InterfaceIndex interface,
