@@ -133,6 +133,7 @@ struct Tunnels {
 
   Tunnels() {
     state.ip = &world.ip.tables;
+    state.arcs = TunnelArcs::of(world.world.graph());
     auto encap = std::make_unique<typename std::remove_cvref_t<decltype(state.encap.get())>>();
     auto decap = std::make_unique<typename std::remove_cvref_t<decltype(state.decap.get())>>();
     for (std::size_t i = 0; i < kTunnels; ++i) {
@@ -145,6 +146,7 @@ struct Tunnels {
       interfaces.push_back(index);
       remotes.push_back(std::make_unique<TunnelRemote>());
       Kind::fill(*remotes.back(), i);
+      remotes.back()->mtu = 1500 - remotes.back()->header_bytes - (Kind::kLink == LinkLayer::Ethernet ? 14 : 0);
       remotes.back()->forwarding = world.hops4[i % world.hops4.size()].value;
       Kind::encap(*encap, index.slot(), remotes.back().get());
       Kind::decap(*decap, i, index);

@@ -14,6 +14,7 @@ namespace sluice::ipip {
 
 /// From the tunnel's interface to the underlay's device.
 inline void register_chains(Registry& registry) {
+  registry.chain<IpipOutput, InterfaceOutput>();
   registry.chain<IpipOutput, Ip4Rewrite, InterfaceOutput>();
   registry.chain<IpipOutput, Ip6Rewrite, InterfaceOutput>();
 }

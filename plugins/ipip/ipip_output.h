@@ -13,6 +13,7 @@ namespace sluice::ipip {
 struct IpipOutput {
   static constexpr NodeInfo kInfo{"ipip-output", "puts the outer IP header of a tunnel in front"};
   enum class Next : std::uint8_t {
+    InterfaceOutput,
     Ip4Rewrite,
     Ip6Rewrite,
     Ip4Lookup,
@@ -53,16 +54,23 @@ struct IpipOutput {
   State& state;
   const EncapTable* table = nullptr;
   std::uint16_t id = 1;
+  bool plain4 = false, plain6 = false;  // of this vector
 
   explicit IpipOutput(State& s) : state(s) {}
-  void begin(Worker& worker) noexcept { table = &state.encap.read(worker); }
+  void begin(Worker& worker) noexcept {
+    table = &state.encap.read(worker);
+    plain4 = output_is_plain(worker, state.arcs.ip4);
+    plain6 = output_is_plain(worker, state.arcs.ip6);
+  }
 
-  Key prepare(Packet& packet, Worker&) const noexcept {
+  Key prepare(Packet& packet, Worker& worker) const noexcept {
     const std::uint32_t slot = packet.tx_interface.slot();
     const TunnelRemote* remote = slot < table->by_slot.size() ? table->by_slot[slot] : nullptr;
     if (!remote) [[unlikely]]
       remote = find(packet);
     if (remote) __builtin_prefetch(remote);
+    __builtin_prefetch(&worker.counters(packet.tx_interface), 1);
+    __builtin_prefetch(packet.data - kCacheLine, 1);  // where the headers go
     return {remote, ForwardingIndex::kNone};
   }
   void step(Packet&, Key& key, Worker&) const noexcept {
@@ -87,7 +95,7 @@ struct IpipOutput {
     if (direct && inner6 == remote.ip6) {
       packet.flags |= kLocal;  // the hop is counted
       packet.table = remote.table;
-      return way(packet, key.forwarding, remote.ip6);
+      return way(packet, key.forwarding, remote.ip6, false);
     }
     bool may_cut = false;
     if (packet.chain_length > mtu) [[unlikely]] {
@@ -101,11 +109,14 @@ struct IpipOutput {
     }
     if (packet.headroom() < remote.header_bytes) return Drop::NoHeadroom;
     TunnelInner inner;
+    // Only an IPv6 header's flow label and a choice of paths need it.
+    const bool hash =
+        remote.ip6 || state.ip->forwarding.at(ForwardingIndex{key.forwarding}).kind == ForwardingKind::Group;
     if (inner6) {
-      if (packet.flow_hash == 0) packet.flow_hash = flow_hash6(packet);
+      if (hash && packet.flow_hash == 0) packet.flow_hash = flow_hash6(packet);
       inner = TunnelInner::of(*packet.known_header<Ip6Header>());
     } else {
-      if (packet.flow_hash == 0) packet.flow_hash = flow_hash4(packet);
+      if (hash && packet.flow_hash == 0) packet.flow_hash = flow_hash4(packet);
       inner = TunnelInner::of(*packet.known_header<Ip4Header>());
     }
     push_outer(packet, remote, inner, packet.offset(), may_cut, id);
@@ -119,7 +130,7 @@ struct IpipOutput {
       ip.checksum.raw = checksum_update(ip.checksum.raw, before, after);
       ip.protocol = protocol;
     }
-    return way(packet, key.forwarding, remote.ip6);
+    return way(packet, key.forwarding, remote.ip6, !may_cut && mtu != TunnelRemote::kAnyLength);
   }
 
  private:
@@ -135,10 +146,14 @@ struct IpipOutput {
       return remote_of(table->next_hops6.find(EncapTable::key(adjacency.next_hop.ip6(), packet.tx_interface)));
     return remote_of(table->next_hops4.find(EncapTable::key(adjacency.next_hop.ip4(), packet.tx_interface)));
   }
-  Verdict way(Packet& packet, std::uint32_t forwarding, bool ip6) const noexcept {
-    if (tunnel_way(packet, state.ip->forwarding, forwarding)) [[likely]]
-      return ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
-    return ip6 ? Next::Ip6Lookup : Next::Ip4Lookup;
+  // fits: what the remote's mtu has let pass is no longer than the underlay's links take.
+  Verdict way(Packet& packet, std::uint32_t forwarding, bool ip6, bool fits) const noexcept {
+    switch (tunnel_way(packet, state.ip->forwarding, forwarding, fits && (ip6 ? plain6 : plain4))) {
+      case TunnelWay::Output: return Next::InterfaceOutput;
+      case TunnelWay::Rewrite: return ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
+      case TunnelWay::Lookup: return ip6 ? Next::Ip6Lookup : Next::Ip4Lookup;
+    }
+    return Drop::NoWay;
   }
 };
 

@@ -36,6 +36,7 @@ Tunnels::Tunnels(Context& context, State& state) : context_(context), state_(sta
 
 Status Tunnels::start() {
   decap_ = context_.graph().find("ipip-decap");
+  state_.arcs = TunnelArcs::of(context_.graph());
   errors_ = context_.graph().find("ipip-errors");
   timer_ = context_.every(kTick, [this] {
     for (auto& [_, tunnel] : tunnels_) {

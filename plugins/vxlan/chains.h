@@ -14,6 +14,7 @@ namespace sluice::vxlan {
 
 /// From the tunnel's interface to the underlay's device.
 inline void register_chains(Registry& registry) {
+  registry.chain<VxlanOutput, InterfaceOutput>();
   registry.chain<VxlanOutput, Ip4Rewrite, InterfaceOutput>();
   registry.chain<VxlanOutput, Ip6Rewrite, InterfaceOutput>();
 }

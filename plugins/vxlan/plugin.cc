@@ -2,8 +2,8 @@
 #include <sluice/plugin.h>
 #include <sluice/routes.h>
 
-#include "service.h"
 #include "chains.h"
+#include "service.h"
 
 SLUICE_PLUGIN(vxlan, "VXLAN tunnels over IPv4 and IPv6") {
   if (!registry.context || !registry.context->routes()) return;

@@ -5,6 +5,7 @@
 #include <sluice/net/udp.h>
 #include <sluice/published.h>
 #include <sluice/tunnel/demux.h>
+#include <sluice/tunnel/encapsulate.h>
 #include <sluice/tunnel/remote.h>
 
 #include <cstring>
@@ -72,6 +73,7 @@ struct State {
   Published<EncapTable> encap;
   Published<DecapTable> decap;
   const IpTables* ip;
+  TunnelArcs arcs;             ///< set when the graph is there
   std::uint32_t path_mtu = 0;  ///< kind of message, set when the nodes are registered
 };
 

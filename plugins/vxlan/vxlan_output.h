@@ -13,6 +13,7 @@ namespace sluice::vxlan {
 struct VxlanOutput {
   static constexpr NodeInfo kInfo{"vxlan-output", "puts a frame behind UDP and VXLAN headers"};
   enum class Next : std::uint8_t {
+    InterfaceOutput,
     Ip4Rewrite,
     Ip6Rewrite,
     Ip4Lookup,
@@ -55,11 +56,16 @@ struct VxlanOutput {
   State& state;
   const EncapTable* table = nullptr;
   std::uint16_t id = 1;
+  bool plain4 = false, plain6 = false;  // of this vector
 
   explicit VxlanOutput(State& s) : state(s) {}
-  void begin(Worker& worker) noexcept { table = &state.encap.read(worker); }
+  void begin(Worker& worker) noexcept {
+    table = &state.encap.read(worker);
+    plain4 = output_is_plain(worker, state.arcs.ip4);
+    plain6 = output_is_plain(worker, state.arcs.ip6);
+  }
 
-  Key prepare(Packet& packet, Worker&) const noexcept {
+  Key prepare(Packet& packet, Worker& worker) const noexcept {
     const std::uint32_t slot = packet.tx_interface.slot();
     if (slot >= table->by_slot.size() || packet.length < sizeof(EthernetHeader)) return {nullptr, 0};
     const EncapTable::Link& link = table->by_slot[slot];
@@ -69,6 +75,8 @@ struct VxlanOutput {
       if (entry) remote = table->remotes[entry->value];
     }
     if (remote) __builtin_prefetch(remote);
+    __builtin_prefetch(&worker.counters(packet.tx_interface), 1);
+    __builtin_prefetch(packet.data - kCacheLine, 1);  // where the headers go
     return {remote, ForwardingIndex::kNone};
   }
   void step(Packet&, Key& key, Worker&) const noexcept {
@@ -96,7 +104,7 @@ struct VxlanOutput {
       packet.pull(sizeof(EthernetHeader));
       packet.flags |= kLocal;  // the hop is counted
       packet.table = remote.table;
-      return way(packet, key.forwarding, remote.ip6);
+      return way(packet, key.forwarding, remote.ip6, false);
     }
     bool may_cut = false;
     if (packet.chain_length - sizeof(EthernetHeader) > mtu) [[unlikely]] {
@@ -116,7 +124,7 @@ struct VxlanOutput {
     if (packet.flow_hash == 0) packet.flow_hash = hash_of(packet, inside);
     const auto inner_l3 = static_cast<std::uint16_t>(inside.ip ? packet.offset() + sizeof(EthernetHeader) : 0);
     push_outer(packet, remote, inside.fields, inner_l3, may_cut, id);
-    return way(packet, key.forwarding, remote.ip6);
+    return way(packet, key.forwarding, remote.ip6, !may_cut && mtu != TunnelRemote::kAnyLength);
   }
 
  private:
@@ -146,10 +154,14 @@ struct VxlanOutput {
     packet.push(sizeof(EthernetHeader));
     return hash;
   }
-  Verdict way(Packet& packet, std::uint32_t forwarding, bool ip6) const noexcept {
-    if (tunnel_way(packet, state.ip->forwarding, forwarding)) [[likely]]
-      return ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
-    return ip6 ? Next::Ip6Lookup : Next::Ip4Lookup;
+  // fits: what the remote's mtu has let pass is no longer than the underlay's links take.
+  Verdict way(Packet& packet, std::uint32_t forwarding, bool ip6, bool fits) const noexcept {
+    switch (tunnel_way(packet, state.ip->forwarding, forwarding, fits && (ip6 ? plain6 : plain4))) {
+      case TunnelWay::Output: return Next::InterfaceOutput;
+      case TunnelWay::Rewrite: return ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
+      case TunnelWay::Lookup: return ip6 ? Next::Ip6Lookup : Next::Ip4Lookup;
+    }
+    return Drop::NoWay;
   }
 };
 

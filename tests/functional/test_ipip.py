@@ -350,3 +350,36 @@ def test_a_tunnel_goes_with_its_interface_and_comes_back(solo):
         world.sluice.cli(command)
     from_left(world, inner(4))
     assert outer_at_far(world, 4).dst == TWO4
+
+
+def test_tunnels_in_tunnels_to_a_depth_of_eight(solo):
+    """Eight headers come off one after the other, and eight go on."""
+    commands = []
+    for i in range(8):
+        remote = TWO4 if i == 0 else f"203.0.113.{i}"
+        commands += [f"create interface ipip ipip{i} local {ONE4} remote {remote}", f"set interface state ipip{i} up"]
+        if i:
+            commands.append(f"add route 203.0.113.{i}/32 interface ipip{i - 1}")
+    world = solo(commands + ["add route 10.2.0.0/24 interface ipip7"])
+    packet = back(4)
+    for i in reversed(range(8)):
+        packet = IP(src=TWO4 if i == 0 else f"203.0.113.{i}", dst=ONE4, proto=4) / packet
+    from_far(world, packet)
+    world.at_left.expect(lambda f: Raw in f and f[Raw].load == b"back", what="what eight tunnels carried")
+    from_left(world, inner(4))
+    seen, depth = outer_at_far(world, 4), 0
+    while IP in seen and seen.proto == 4:
+        assert checksums_are_right(seen) and seen.src == ONE4
+        seen, depth = seen.payload, depth + 1
+    assert depth == 8 and seen.dst == RIGHT4
+    said = world.sluice.refusal("add route 192.0.2.2/32 interface ipip7")
+    assert "ipip0 -> ipip7" in said and "ipip1 -> ipip0" in said
+
+
+def test_a_trace_shows_the_way_into_a_tunnel(solo):
+    world = solo(tunnel(ONE4, TWO4) + through(["10.2.0.0/24"]))
+    world.sluice.cli("trace add ipip-output 1")
+    from_left(world, inner(4))
+    outer_at_far(world, 4)
+    steps = world.sluice.cli("show trace")
+    assert "ipip-output" in steps and "interface-output" in steps

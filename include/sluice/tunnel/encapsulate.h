@@ -2,14 +2,17 @@
 // Puts a remote's outer headers in front of a packet and finds its way on. For the output nodes of tunnels.
 #pragma once
 #include <sluice/forwarding.h>
+#include <sluice/graph.h>
 #include <sluice/kernels/finish_checksum.h>
 #include <sluice/kernels/gso_headers.h>
+#include <sluice/kernels/push_rewrite.h>
 #include <sluice/net/icmp.h>
 #include <sluice/net/ip4.h>
 #include <sluice/net/ip6.h>
 #include <sluice/net/udp.h>
 #include <sluice/packet.h>
 #include <sluice/tunnel/remote.h>
+#include <sluice/worker.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -158,9 +161,17 @@ inline void push_outer(Packet& packet, const TunnelRemote& remote, const TunnelI
   packet.flags = (packet.flags & ~std::uint32_t{kBroadcast | kChecksumValid | kReassembled}) | kLocal;
 }
 
-/// Points the packet at the underlay. True: an adjacency is ready, so it goes to the outer family's rewrite. False: a
-/// neighbour is still to be found, or the route has just changed: to the lookup.
-inline bool tunnel_way(Packet& packet, const ForwardingTable& objects, std::uint32_t forwarding) noexcept {
+/// Where a packet goes behind its outer headers.
+enum class TunnelWay : std::uint8_t {
+  Output,   ///< it has its link-layer header: to interface-output
+  Rewrite,  ///< an adjacency is ready: to the outer family's rewrite
+  Lookup,   ///< a neighbour is still to be found, or the route has just changed
+};
+
+/// Points the packet at the underlay. plain: the packet is known to fit there and nothing else wants to see it before
+/// interface-output, so that its link-layer header goes in front at once.
+inline TunnelWay tunnel_way(Packet& packet, const ForwardingTable& objects, std::uint32_t forwarding,
+                            bool plain) noexcept {
   packet.forwarding = ForwardingIndex{forwarding};
   const Forwarding* object = &objects.at(packet.forwarding);
   if (object->kind == ForwardingKind::Group) {
@@ -168,7 +179,24 @@ inline bool tunnel_way(Packet& packet, const ForwardingTable& objects, std::uint
     object = &objects.at(packet.forwarding);
   }
   packet.tx_interface = object->interface;
-  return object->kind == ForwardingKind::Adjacency;
+  if (object->kind != ForwardingKind::Adjacency) return TunnelWay::Lookup;
+  if (!plain || packet.headroom() < object->rewrite_length) return TunnelWay::Rewrite;
+  push_rewrite(packet, *object);
+  return TunnelWay::Output;
 }
+
+/// Whether no interface has features between the family's rewrite and interface-output. Asked once a vector.
+inline bool output_is_plain(const Worker& worker, std::uint16_t arc) noexcept {
+  const auto& start = worker.features().start;
+  return arc < start.size() && start[arc].empty();
+}
+
+/// The arcs ip4-output and ip6-output.
+struct TunnelArcs {
+  std::uint16_t ip4 = 0xffff, ip6 = 0xffff;  ///< not known: every packet goes through the rewrite
+  static TunnelArcs of(const Graph& graph) {
+    return {graph.find_arc("ip4-output").value_or(0xffff), graph.find_arc("ip6-output").value_or(0xffff)};
+  }
+};
 
 }  // namespace sluice

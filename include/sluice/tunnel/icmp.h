@@ -25,7 +25,7 @@ inline TunnelError read_tunnel_error(const Packet& packet, bool ip6) noexcept {
   constexpr std::uint32_t kOldRouter = 576;  // RFC 1191 section 5: one that does not say the MTU
   const auto at = static_cast<std::size_t>(packet.l4_offset - packet.offset());
   const auto* icmp = packet.header<IcmpHeader>(at);
-  if (!icmp) return {};
+  if (!icmp) return {Kind::Other, 0, packet.length};  // nothing is quoted
   TunnelError error{Kind::Other, 0, at + sizeof *icmp};
   if (ip6) {
     if (icmp->type == kIcmp6PacketTooBig) {
