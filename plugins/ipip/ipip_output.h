@@ -92,11 +92,8 @@ struct IpipOutput {
     auto& counters = worker.counters(packet.tx_interface);
     counters[InterfaceCounter::TxPackets].add();
     counters[InterfaceCounter::TxBytes].add(packet.chain_length);
-    if (direct && inner6 == remote.ip6) {
-      packet.flags |= kLocal;  // the hop is counted
-      packet.table = remote.table;
-      return way(packet, key.forwarding, remote.ip6, false);
-    }
+    if (direct && inner6 == remote.ip6 && tunnel_direct(packet, remote, state.ip->forwarding, key.forwarding))
+      return inner6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
     bool may_cut = false;
     if (packet.chain_length > mtu) [[unlikely]] {
       switch (tunnel_too_long(packet, inner6, mtu)) {

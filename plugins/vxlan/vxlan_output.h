@@ -100,11 +100,10 @@ struct VxlanOutput {
     counters[InterfaceCounter::TxBytes].add(packet.chain_length);
     const Inside inside = look_inside(packet, ethernet->type.host());
     if (!inside.whole) return Drop::Truncated;
-    if (direct && inside.ip && inside.ip6 == remote.ip6) {
+    if (direct && inside.ip && inside.ip6 == remote.ip6 &&
+        tunnel_direct(packet, remote, state.ip->forwarding, key.forwarding)) {
       packet.pull(sizeof(EthernetHeader));
-      packet.flags |= kLocal;  // the hop is counted
-      packet.table = remote.table;
-      return way(packet, key.forwarding, remote.ip6, false);
+      return inside.ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
     }
     bool may_cut = false;
     if (packet.chain_length - sizeof(EthernetHeader) > mtu) [[unlikely]] {

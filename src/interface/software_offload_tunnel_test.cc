@@ -76,7 +76,9 @@ std::size_t check_headers(const Bytes& s, std::size_t at, const Bytes& whole, st
     if (protocol == 17) {
       EXPECT_EQ(get16(s, behind + 4), s.size() - behind);
       EXPECT_EQ(get16(s, behind + 6) != 0, get16(whole, behind + 6) != 0);
-      if (get16(s, behind + 6) != 0) EXPECT_EQ(plain_sum(s, behind, s.size(), pseudo), 0xffff);
+      if (get16(s, behind + 6) != 0) {
+        EXPECT_EQ(plain_sum(s, behind, s.size(), pseudo), 0xffff);
+      }
       at = behind + 8 + 8 + 14;
     }
   }

@@ -259,6 +259,29 @@ def test_cross_subnet_tunnels_only_what_is_behind_a_router(solo):
     assert rows[TWO4]["way"].startswith("direct ") and not rows["203.0.113.9"]["way"].startswith("direct ")
 
 
+def test_cross_subnet_tunnels_until_the_remotes_neighbour_is_known(solo):
+    world = solo(["create interface ipip ipip0 local 192.0.2.1 remote 192.0.2.2 cross-subnet", "set interface state ipip0 up",
+                  "add route 10.2.0.0/24 interface ipip0"])
+    world.sluice.cli("delete neighbor 192.0.2.2 interface u0")
+    from_left(world, inner(4))
+    assert outer_at_far(world, 4).dst == TWO4
+    from_left(world, inner(4))
+    assert at_far(world, lambda f: IP in f and f[IP].dst == RIGHT4).dst == world.mac["far"]
+
+
+def test_tunnels_come_back_with_a_new_daemon(solo):
+    world = solo(tunnel(ONE4, TWO4))
+    for command in ("create interface ipip ipip1 local 2001:db8:99::1 ttl inherit dscp 7 df clear",
+                    "add ipip remote 2001:db8:99::2 interface ipip1 next-hop 10.9.0.1", "set interface state ipip1 up",
+                    "add route 10.2.0.0/24 via 10.9.0.1 interface ipip1"):
+        world.sluice.cli(command)
+    before = world.sluice.json("show ipip tunnel")
+    same = ("name", "state", "local", "remote", "way", "mtu", "next_hop", "ttl", "dscp", "df")
+    world.sluice.kill()
+    world.sluice.start()
+    assert [[row[key] for key in same] for row in world.sluice.json("show ipip tunnel")] == [[row[key] for key in same] for row in before]
+
+
 def big(family, size, flags="DF"):
     packet = inner(family, flags=flags, body=bytes(size - (28 if family == 4 else 48)))
     assert len(bytes(packet)) == size

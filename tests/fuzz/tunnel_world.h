@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The IP layer's graph with tunnels, for the fuzz targets: what comes out of one may go into another.
 #pragma once
+#include <sluice/tunnel/encapsulate.h>
 #include <sluice/tunnel/peer.h>
 
 #include <array>

@@ -185,6 +185,22 @@ inline TunnelWay tunnel_way(Packet& packet, const ForwardingTable& objects, std:
   return TunnelWay::Output;
 }
 
+/// Cross-subnet: points a packet at the underlay as it is, behind whose hop count it is already. False, and the packet
+/// is as it was: the remote's neighbour is not known yet, so that only a packet for the remote itself can find it.
+inline bool tunnel_direct(Packet& packet, const TunnelRemote& remote, const ForwardingTable& objects,
+                          std::uint32_t forwarding) noexcept {
+  const InterfaceIndex tunnel = packet.tx_interface;
+  const ForwardingIndex adjacency = packet.forwarding;
+  if (tunnel_way(packet, objects, forwarding, false) == TunnelWay::Lookup) {
+    packet.tx_interface = tunnel;
+    packet.forwarding = adjacency;
+    return false;
+  }
+  packet.flags |= kLocal;
+  packet.table = remote.table;
+  return true;
+}
+
 /// Whether no interface has features between the family's rewrite and interface-output. Asked once a vector.
 inline bool output_is_plain(const Worker& worker, std::uint16_t arc) noexcept {
   const auto& start = worker.features().start;
