@@ -276,7 +276,7 @@ def test_tunnels_come_back_with_a_new_daemon(solo):
                     "add route 10.2.0.0/24 via 10.9.0.1 interface ipip1"):
         world.sluice.cli(command)
     before = world.sluice.json("show ipip tunnel")
-    same = ("name", "state", "local", "remote", "way", "mtu", "next_hop", "ttl", "dscp", "df")
+    same = ("name", "state", "local", "remote", "mtu", "next_hop", "ttl", "dscp", "df")
     world.sluice.kill()
     world.sluice.start()
     assert [[row[key] for key in same] for row in world.sluice.json("show ipip tunnel")] == [[row[key] for key in same] for row in before]
