@@ -20,6 +20,7 @@ from lib.daemon import Daemon
 from lib.net import Network
 from lib.refusal import has_all, state
 from lib.router import Router
+from lib.tunnels import Solo
 
 # Started in the background, the shell has us ignore interrupts, and what we start would as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -105,3 +106,16 @@ def refused(network):
         assert state(sluice, network.namespaces.values()) == before
 
     return check
+
+
+@pytest.fixture
+def solo(network, daemon):
+    made = []
+
+    def start(commands, **options):
+        made.append(Solo(network, daemon, commands, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()

@@ -3,28 +3,17 @@
 import pytest
 from lib.net import wait_until
 from lib.packets import checksums_are_right
-from lib.tunnels import LEFT4, LEFT6, ONE4, ONE6, RIGHT4, RIGHT6, TWO4, TWO6, Pair, Solo
-from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
-from scapy.layers.l2 import Ether
+from lib.tunnels import (LEFT4, LEFT6, OUTER, ONE4, RIGHT4, RIGHT6, TWO4, Pair, at_far, back, from_far, from_left, hop_less, in_ip,
+                         inner, ipip, outer_at_far, through)
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Raw
-
-OUTER = [(ONE4, TWO4), (ONE6, TWO6)]
-
-
-def tunnel(local, remote, *more):
-    return [f"create interface ipip ipip0 local {local} remote {remote}{''.join(' ' + word for word in more)}",
-            "set interface state ipip0 up"]
-
-
-def through(prefixes, via=""):
-    return [f"add route {prefix} {via}interface ipip0" for prefix in prefixes]
 
 
 @pytest.mark.parametrize("one, two", OUTER, ids=["ip4-outside", "ip6-outside"])
 def test_hosts_reach_each_other_by_both_families(network, daemon, one, two):
-    pair = Pair(network, daemon, tunnel(one, two) + through(["10.2.0.0/24", "2001:db8:2::/64"]),
-                tunnel(two, one) + through(["10.1.0.0/24", "2001:db8:1::/64"]))
+    pair = Pair(network, daemon, ipip(one, two) + through(["10.2.0.0/24", "2001:db8:2::/64"]),
+                ipip(two, one) + through(["10.1.0.0/24", "2001:db8:1::/64"]))
     pair.reach()
     pair.left.ping(RIGHT4, count=5)
     pair.left.ping(RIGHT6, count=5)
@@ -35,59 +24,15 @@ def test_hosts_reach_each_other_by_both_families(network, daemon, one, two):
     assert pair.one.interface("ipip0")["rx_packets"] >= 10
 
 
-@pytest.fixture
-def solo(network, daemon):
-    made = []
-
-    def start(commands, **options):
-        made.append(Solo(network, daemon, commands, **options))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-
-
-def inner(family, *, tos=0, ttl=33, flags=0, body=b"inside", to=None):
-    payload = UDP(sport=1000, dport=2000) / body
-    if family == 4:
-        return IP(src=LEFT4, dst=to or RIGHT4, ttl=ttl, tos=tos, flags=flags, id=77) / payload
-    return IPv6(src=LEFT6, dst=to or RIGHT6, hlim=ttl, tc=tos) / payload
-
-
 def ecn(packet):
     return (packet.tos if IP in packet else packet.tc) & 3
-
-
-def from_left(world, packet):
-    world.at_left.send(Ether(src=world.mac["left"], dst=world.mac["l0"]) / packet)
-
-
-def at_far(world, wanted, what="an outer packet"):
-    return world.at_far.expect(lambda frame: frame.src == world.mac["u0"] and wanted(frame), what=what)
-
-
-def outer_at_far(world, family):
-    layer = IP if family == 4 else IPv6
-    return at_far(world, lambda f: layer in f and f.payload.name == layer(b"\x45" + bytes(39)).name and (
-        f[layer].proto if family == 4 else f[layer].nh) in (4, 41)).payload
-
-
-def hop_less(packet):
-    again = type(packet)(bytes(packet))
-    if IP in again:
-        again.ttl -= 1
-        del again.chksum
-    else:
-        again.hlim -= 1
-    return bytes(again)
 
 
 @pytest.mark.parametrize("outer", [4, 6], ids=["ip4-outside", "ip6-outside"])
 @pytest.mark.parametrize("family", [4, 6], ids=["ip4-inside", "ip6-inside"])
 def test_every_field_of_the_outer_header(solo, outer, family):
     local, remote = OUTER[outer == 6]
-    world = solo(tunnel(local, remote) + through(["10.2.0.0/24", "2001:db8:2::/64"]))
+    world = solo(ipip(local, remote) + through(["10.2.0.0/24", "2001:db8:2::/64"]))
     for tos in (0, 0xb8 | 1, 0xb8 | 2, 0xff):
         for flags in ("", "DF"):
             packet = inner(family, tos=tos, flags=flags)
@@ -107,7 +52,7 @@ def test_every_field_of_the_outer_header(solo, outer, family):
 
 
 def test_ttl_dscp_and_df_are_what_the_operator_says(solo):
-    world = solo(tunnel(ONE4, TWO4, "ttl inherit", "dscp 10", "df clear") + through(["10.2.0.0/24"]))
+    world = solo(ipip(ONE4, TWO4, "ttl inherit", "dscp 10", "df clear") + through(["10.2.0.0/24"]))
     from_left(world, inner(4, tos=0xb8 | 1, ttl=33, flags="DF"))
     seen = outer_at_far(world, 4)
     assert (seen.ttl, seen.tos, seen.flags) == (32, 10 << 2 | 1, 0)
@@ -125,35 +70,17 @@ def test_ttl_dscp_and_df_are_what_the_operator_says(solo):
     assert (seen.dst, seen.ttl, seen.tos, seen.flags) == ("192.0.2.77", 9, 0, "DF")
 
 
-def from_far(world, packet, dst="u0"):
-    world.at_far.send(Ether(src=world.mac["far"], dst=world.mac[dst]) / packet)
-
-
-def wrap(outer, packet, tos=0, **fields):
-    protocol = 4 if IP in packet else 41
-    if outer == 4:
-        return IP(src=TWO4, dst=ONE4, tos=tos, proto=protocol, **fields) / packet
-    return IPv6(src=TWO6, dst=ONE6, tc=tos, nh=protocol, **fields) / packet
-
-
-def back(family, tos=0, body=b"back"):
-    payload = UDP(sport=2000, dport=1000) / body
-    if family == 4:
-        return IP(src=RIGHT4, dst=LEFT4, ttl=20, tos=tos) / payload
-    return IPv6(src=RIGHT6, dst=LEFT6, hlim=20, tc=tos) / payload
-
-
 @pytest.mark.parametrize("outer", [4, 6], ids=["ip4-outside", "ip6-outside"])
 @pytest.mark.parametrize("family", [4, 6], ids=["ip4-inside", "ip6-inside"])
 def test_what_comes_out_of_the_tunnel(solo, outer, family):
     local, remote = OUTER[outer == 6]
-    world = solo(tunnel(local, remote))
+    world = solo(ipip(local, remote))
     # RFC 6040 section 4.2, figure 4.
     after = {0: [0, 0, 0, None], 2: [2, 1, 2, 3], 1: [1, 1, 1, 3], 3: [3, 3, 3, 3]}
     for mark, outcomes in after.items():
         for outer_mark, wanted in enumerate(outcomes):
             packet = back(family, tos=0xb8 | mark, body=b"back %d %d" % (mark, outer_mark))
-            from_far(world, wrap(outer, packet, tos=outer_mark))
+            from_far(world, in_ip(outer, packet, tos=outer_mark))
             if wanted is None:
                 continue
             seen = world.at_left.expect(lambda f: f.src == world.mac["l0"] and Raw in f and f[Raw].load == packet[Raw].load,
@@ -166,16 +93,16 @@ def test_what_comes_out_of_the_tunnel(solo, outer, family):
 
 
 def test_strangers_wrong_families_and_cut_packets_are_counted_drops(solo):
-    world = solo(tunnel(ONE4, TWO4))
-    stranger = wrap(4, back(4))
+    world = solo(ipip(ONE4, TWO4))
+    stranger = in_ip(4, back(4))
     stranger.src = "192.0.2.66"
     wrong = IP(src=TWO4, dst=ONE4, proto=4) / back(6)
     whole = bytes(back(4))
     cut = [IP(src=TWO4, dst=ONE4, proto=4) / Raw(whole[:n]) for n in range(len(whole))]
     before = world.drops()
-    from_far(world, stranger, "u0")
-    from_far(world, wrong, "u0")
-    from_far(world, wrap(6, back(4)))
+    from_far(world, stranger)
+    from_far(world, wrong)
+    from_far(world, in_ip(6, back(4)))
     for packet in cut:
         from_far(world, packet)
 
@@ -188,60 +115,8 @@ def test_strangers_wrong_families_and_cut_packets_are_counted_drops(solo):
     assert grown()["ipip-decap", "wrong-inner"] == 1
     assert grown()["ipip-decap", "truncated"] == 20
     world.sluice.cli("set interface state ipip0 down")
-    from_far(world, wrap(4, back(4)))
+    from_far(world, in_ip(4, back(4)))
     wait_until(lambda: grown().get(("ipip-decap", "tunnel-down")) == 1, "the tunnel that is down")
-
-
-def test_one_interface_leads_to_many_remotes_and_the_next_hop_chooses(solo):
-    world = solo(["create interface ipip ipip0 local 192.0.2.1", "set interface state ipip0 up",
-                  "add ipip remote 192.0.2.2 interface ipip0", "add ipip remote 192.0.2.3 interface ipip0 next-hop 10.9.0.3,fd00:9::3",
-                  "add neighbor 192.0.2.3 mac 02:00:00:00:00:03 interface u0",
-                  "add route 10.2.0.0/24 via 192.0.2.2 interface ipip0", "add route 10.3.0.0/24 via 10.9.0.3 interface ipip0",
-                  "add route 2001:db8:3::/64 via fd00:9::3 interface ipip0", "add route 10.4.0.0/24 via 192.0.2.4 interface ipip0"])
-    for packet, remote in ((inner(4), TWO4), (inner(4, to="10.3.0.1"), "192.0.2.3"), (inner(6, to="2001:db8:3::1"), "192.0.2.3")):
-        from_left(world, packet)
-        assert outer_at_far(world, 4).dst == remote
-    from_left(world, inner(4, to="10.4.0.1"))
-    wait_until(lambda: world.drops().get(("ipip-output", "no-remote")) == 1, "the next hop that no remote has")
-    for source in (TWO4, "192.0.2.3"):
-        packet = wrap(4, back(4, body=source.encode()))
-        packet.src = source
-        from_far(world, packet)
-        world.at_left.expect(lambda f: Raw in f and f[Raw].load == source.encode(), what=source)
-    assert [row["remote"] for row in world.sluice.json("show ipip tunnel")] == [TWO4, "192.0.2.3"]
-    assert world.sluice.cli("add ipip remote 192.0.2.2 interface ipip0").startswith("unchanged")
-    world.sluice.cli("delete ipip remote 192.0.2.3 interface ipip0")
-    assert world.sluice.cli("delete ipip remote 192.0.2.3 interface ipip0").startswith("unchanged")
-    from_left(world, inner(4, to="10.3.0.1"))
-    wait_until(lambda: world.drops().get(("ipip-output", "no-remote")) == 2, "the remote that is gone")
-
-
-def test_a_tunnel_follows_its_underlay(solo):
-    world = solo(tunnel(ONE4, "203.0.113.9") + through(["10.2.0.0/24"]) + [
-        "add neighbor 192.0.2.3 mac 02:00:00:00:00:03 interface u0", "add neighbor 192.0.2.4 mac 02:00:00:00:00:04 interface u0"])
-    from_left(world, inner(4))
-    wait_until(lambda: world.drops().get(("ipip-output", "no-way")) == 1, "no way to the remote")
-    assert world.sluice.json("show ipip tunnel")[0]["way"] == "no route"
-
-    def goes_to(mac):
-        from_left(world, inner(4))
-        assert at_far(world, lambda f: IP in f and f[IP].proto == 4).dst == mac
-
-    world.sluice.cli("add route 203.0.113.0/24 via 192.0.2.3")
-    goes_to("02:00:00:00:00:03")
-    world.sluice.cli("add route 203.0.113.9/32 via 192.0.2.4")
-    goes_to("02:00:00:00:00:04")
-    world.sluice.cli("delete route 203.0.113.9/32")
-    goes_to("02:00:00:00:00:03")
-    world.sluice.cli("add neighbor 192.0.2.3 mac 02:00:00:00:00:33 interface u0")
-    goes_to("02:00:00:00:00:33")
-    world.sluice.cli("delete route 203.0.113.0/24")
-    world.sluice.cli("add route 203.0.113.0/24 via 192.0.2.2")
-    goes_to(world.mac["far"])
-    assert "loop" not in world.sluice.cli("show ipip tunnel")
-    said = world.sluice.refusal("add route 203.0.113.0/25 interface ipip0")
-    assert "ipip0 -> ipip0" in said and "nothing changed" in said
-    goes_to(world.mac["far"])
 
 
 def test_cross_subnet_tunnels_only_what_is_behind_a_router(solo):
@@ -269,19 +144,6 @@ def test_cross_subnet_tunnels_until_the_remotes_neighbour_is_known(solo):
     assert at_far(world, lambda f: IP in f and f[IP].dst == RIGHT4).dst == world.mac["far"]
 
 
-def test_tunnels_come_back_with_a_new_daemon(solo):
-    world = solo(tunnel(ONE4, TWO4))
-    for command in ("create interface ipip ipip1 local 2001:db8:99::1 ttl inherit dscp 7 df clear",
-                    "add ipip remote 2001:db8:99::2 interface ipip1 next-hop 10.9.0.1", "set interface state ipip1 up",
-                    "add route 10.2.0.0/24 via 10.9.0.1 interface ipip1"):
-        world.sluice.cli(command)
-    before = world.sluice.json("show ipip tunnel")
-    same = ("name", "state", "local", "remote", "mtu", "next_hop", "ttl", "dscp", "df")
-    world.sluice.kill()
-    world.sluice.start()
-    assert [[row[key] for key in same] for row in world.sluice.json("show ipip tunnel")] == [[row[key] for key in same] for row in before]
-
-
 def big(family, size, flags="DF"):
     packet = inner(family, flags=flags, body=bytes(size - (28 if family == 4 else 48)))
     assert len(bytes(packet)) == size
@@ -289,7 +151,7 @@ def big(family, size, flags="DF"):
 
 
 def test_a_packet_too_long_for_the_path_is_told_to_its_sender_or_cut(solo):
-    world = solo(tunnel(ONE4, TWO4, "mtu 2000") + through(["10.2.0.0/24", "2001:db8:2::/64"]), underlay_mtu=1400)
+    world = solo(ipip(ONE4, TWO4, "mtu 2000") + through(["10.2.0.0/24", "2001:db8:2::/64"]), underlay_mtu=1400)
     assert world.sluice.json("show ipip tunnel")[0]["mtu"] == 1380
     from_left(world, big(4, 1380))
     assert outer_at_far(world, 4).len == 1400
@@ -308,7 +170,7 @@ def test_a_packet_too_long_for_the_path_is_told_to_its_sender_or_cut(solo):
 @pytest.mark.parametrize("family", [4, 6], ids=["ip4-inside", "ip6-inside"])
 def test_what_a_router_on_the_path_says_reaches_the_inner_sender(solo, outer, family):
     local, remote = OUTER[outer == 6]
-    world = solo(tunnel(local, remote) + through(["10.2.0.0/24", "2001:db8:2::/64"]))
+    world = solo(ipip(local, remote) + through(["10.2.0.0/24", "2001:db8:2::/64"]))
     from_left(world, big(family, 1400))
     seen = outer_at_far(world, outer)
     if outer == 4:
@@ -329,7 +191,7 @@ def test_what_a_router_on_the_path_says_reaches_the_inner_sender(solo, outer, fa
 
 
 def test_an_unreachable_remote_is_told_as_an_unreachable_host(solo):
-    world = solo(tunnel(ONE4, TWO4) + through(["10.2.0.0/24"]))
+    world = solo(ipip(ONE4, TWO4) + through(["10.2.0.0/24"]))
     from_left(world, inner(4))
     seen = outer_at_far(world, 4)
     from_far(world, IP(src="192.0.2.99", dst=ONE4) / ICMP(type=3, code=0) / Raw(bytes(seen)[:100]))
@@ -341,68 +203,3 @@ def test_an_unreachable_remote_is_told_as_an_unreachable_host(solo):
     seen.dst = "192.0.2.77"
     from_far(world, IP(src="192.0.2.99", dst=ONE4) / ICMP(type=3, code=0) / Raw(bytes(seen)[:100]))
     wait_until(lambda: world.drops().get(("ipip-errors", "unknown-remote")) == 1, "the error about a stranger")
-
-
-def test_commands_that_make_no_sense_are_refused(solo, refused):
-    world = solo(tunnel(ONE4, TWO4))
-    create = "create interface ipip ipip1 local"
-    for command, words in (
-            (f"{create} 192.0.2.1 remote 192.0.2.2", ["tunnel ipip0 has these addresses"]),
-            (f"{create} 192.0.2.1 remote 2001:db8::1", ["one family"]),
-            (f"{create} 192.0.2.1 remote 192.0.2.1", ["two ends"]),
-            (f"{create} 192.0.2.1 remote 224.0.0.1", ["224.0.0.1", "not an address"]),
-            (f"{create} 127.0.0.1 remote 192.0.2.9", ["127.0.0.1"]),
-            (f"{create} 192.0.2.1 remote 192.0.2.9 ttl 0", ["ttl '0'", "1 to 255"]),
-            (f"{create} 192.0.2.1 remote 192.0.2.9 dscp 64", ["dscp '64'", "0 to 63"]),
-            (f"{create} 192.0.2.1 remote 192.0.2.9 df maybe", ["df 'maybe'", "inherit, set or clear"]),
-            ("create interface ipip ipip0 local 192.0.2.1 remote 192.0.2.9", ["remote 192.0.2.9 instead of 192.0.2.2"]),
-            ("add ipip remote 192.0.2.9 interface ipip0", ["leads to 192.0.2.2 alone"]),
-            ("add ipip remote 192.0.2.9 interface u0", ["no IPIP tunnel"]),
-            ("delete ipip remote 192.0.2.2 interface ipip0", ["delete the interface"])):
-        refused(world.sluice, command, *words)
-    assert world.sluice.cli("create interface ipip ipip0 local 192.0.2.1 remote 192.0.2.2").startswith("unchanged")
-
-
-def test_a_tunnel_goes_with_its_interface_and_comes_back(solo):
-    world = solo(tunnel(ONE4, TWO4) + through(["10.2.0.0/24"]))
-    world.sluice.cli("delete interface ipip0")
-    assert world.sluice.json("show ipip tunnel") == []
-    from_far(world, wrap(4, back(4)))
-    world.at_left.expect_none(lambda f: Raw in f and f[Raw].load == b"back", seconds=0.3)
-    for command in tunnel(ONE4, TWO4) + through(["10.2.0.0/24"]):
-        world.sluice.cli(command)
-    from_left(world, inner(4))
-    assert outer_at_far(world, 4).dst == TWO4
-
-
-def test_tunnels_in_tunnels_to_a_depth_of_eight(solo):
-    """Eight headers come off one after the other, and eight go on."""
-    commands = []
-    for i in range(8):
-        remote = TWO4 if i == 0 else f"203.0.113.{i}"
-        commands += [f"create interface ipip ipip{i} local {ONE4} remote {remote}", f"set interface state ipip{i} up"]
-        if i:
-            commands.append(f"add route 203.0.113.{i}/32 interface ipip{i - 1}")
-    world = solo(commands + ["add route 10.2.0.0/24 interface ipip7"])
-    packet = back(4)
-    for i in reversed(range(8)):
-        packet = IP(src=TWO4 if i == 0 else f"203.0.113.{i}", dst=ONE4, proto=4) / packet
-    from_far(world, packet)
-    world.at_left.expect(lambda f: Raw in f and f[Raw].load == b"back", what="what eight tunnels carried")
-    from_left(world, inner(4))
-    seen, depth = outer_at_far(world, 4), 0
-    while IP in seen and seen.proto == 4:
-        assert checksums_are_right(seen) and seen.src == ONE4
-        seen, depth = seen.payload, depth + 1
-    assert depth == 8 and seen.dst == RIGHT4
-    said = world.sluice.refusal("add route 192.0.2.2/32 interface ipip7")
-    assert "ipip0 -> ipip7" in said and "ipip1 -> ipip0" in said
-
-
-def test_a_trace_shows_the_way_into_a_tunnel(solo):
-    world = solo(tunnel(ONE4, TWO4) + through(["10.2.0.0/24"]))
-    world.sluice.cli("trace add ipip-output 1")
-    from_left(world, inner(4))
-    outer_at_far(world, 4)
-    steps = world.sluice.cli("show trace")
-    assert "ipip-output" in steps and "interface-output" in steps

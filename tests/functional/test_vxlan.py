@@ -3,14 +3,14 @@
 import pytest
 from lib.net import Iperf, wait_until
 from lib.packets import checksums_are_right
-from lib.tunnels import LEFT4, LEFT6, ONE4, ONE6, RIGHT4, RIGHT6, TWO4, TWO6, Pair, Solo
+from lib.tunnels import (LEFT4, LEFT6, ONE4, ONE6, OUTER, RIGHT4, RIGHT6, TWO4, TWO6, Pair, back, from_far, from_left, hop_less,
+                         inner)
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-OUTER = [(ONE4, TWO4), (ONE6, TWO6)]
 OURS, THEIRS = "66:00:00:00:00:01", "66:00:00:00:00:02"
 
 
@@ -22,19 +22,6 @@ def calico(local, remote, *more):
             "set interface state vxlan0 up",
             f"add neighbor 10.244.1.0 mac {THEIRS} interface vxlan0", f"add neighbor fd00:244:1::1 mac {THEIRS} interface vxlan0",
             "add route 10.2.0.0/24 via 10.244.1.0 interface vxlan0", "add route 2001:db8:2::/64 via fd00:244:1::1 interface vxlan0"]
-
-
-@pytest.fixture
-def solo(network, daemon):
-    made = []
-
-    def start(commands, **options):
-        made.append(Solo(network, daemon, commands, **options))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
 
 
 def kernel_end(world, local, remote, *more):
@@ -121,28 +108,7 @@ def test_two_routers(network, daemon, one, two):
         assert Iperf(pair.right, address, port=5201 + (":" in address)).mbit(pair.left, seconds=1) > 10
 
 
-def inner(family, *, tos=0, ttl=33, flags=0, body=b"inside", to=None, sport=1000):
-    payload = UDP(sport=sport, dport=2000) / body
-    if family == 4:
-        return IP(src=LEFT4, dst=to or RIGHT4, ttl=ttl, tos=tos, flags=flags, id=77) / payload
-    return IPv6(src=LEFT6, dst=to or RIGHT6, hlim=ttl, tc=tos) / payload
-
-
-def hop_less(packet):
-    again = type(packet)(bytes(packet))
-    if IP in again:
-        again.ttl -= 1
-        del again.chksum
-    else:
-        again.hlim -= 1
-    return bytes(again)
-
-
-def from_left(world, packet):
-    world.at_left.send(Ether(src=world.mac["left"], dst=world.mac["l0"]) / packet)
-
-
-def at_far(world):
+def vxlan_at_far(world):
     return world.at_far.expect(lambda f: f.src == world.mac["u0"] and VXLAN in f, what="a VXLAN packet").payload
 
 
@@ -156,7 +122,7 @@ def test_every_field_of_the_headers(solo, outer, family, checksum):
     for sport in range(1000, 1008):
         packet = inner(family, tos=0xb8 | 2, flags="DF", sport=sport)
         from_left(world, packet)
-        seen = at_far(world)
+        seen = vxlan_at_far(world)
         assert (seen.src, seen.dst) == (local, remote)
         if outer == 4:
             assert (seen.ttl, seen.proto, seen.tos, seen.flags, seen.frag) == (64, 17, 0xb8 | 2, "DF", 0)
@@ -175,21 +141,10 @@ def test_every_field_of_the_headers(solo, outer, family, checksum):
     assert len(ports) > 4, "flows have source ports of their own"
 
 
-def back(family, tos=0, body=b"back"):
-    payload = UDP(sport=2000, dport=1000) / body
-    if family == 4:
-        return IP(src=RIGHT4, dst=LEFT4, ttl=20, tos=tos) / payload
-    return IPv6(src=RIGHT6, dst=LEFT6, hlim=20, tc=tos) / payload
-
-
 def wrap(outer, packet, vni=4096, flags=8, tos=0, src=None, sport=50000, reserved=0):
     ip = IP(src=src or TWO4, dst=ONE4, tos=tos) if outer == 4 else IPv6(src=src or TWO6, dst=ONE6, tc=tos)
     header = bytes([flags, 0, 0, reserved]) + vni.to_bytes(3, "big") + bytes([reserved])
     return ip / UDP(sport=sport, dport=4789) / Raw(header + bytes(packet))
-
-
-def from_far(world, packet):
-    world.at_far.send(Ether(src=world.mac["far"], dst=world.mac["u0"]) / packet)
 
 
 def framed(packet, dst=OURS):
@@ -260,7 +215,7 @@ def test_frames_go_where_their_destination_is(solo):
         "add route 10.4.0.0/24 via 10.244.4.0 interface vxlan0"])
     for to, remote in ((RIGHT4, TWO4), ("10.3.0.1", "192.0.2.3")):
         from_left(world, inner(4, to=to))
-        assert at_far(world).dst == remote
+        assert vxlan_at_far(world).dst == remote
     from_left(world, inner(4, to="10.4.0.1"))
     wait_until(lambda: world.drops().get(("vxlan-output", "unknown-address"), 0) >= 1, "the address that nobody has")
     assert {row["mac"]: row["remote"] for row in world.sluice.json("show vxlan fdb")} == {
@@ -296,14 +251,14 @@ def test_a_packet_too_long_for_the_path_is_told_to_its_sender_or_cut(solo):
     world = solo(calico(ONE4, TWO4, "mtu 2000"), underlay_mtu=1400)
     assert world.sluice.json("show vxlan tunnel")[0]["mtu"] == 1350
     from_left(world, big(4, 1350))
-    assert at_far(world).len == 1400
+    assert vxlan_at_far(world).len == 1400
     from_left(world, big(4, 1351))
     told = world.at_left.expect(lambda f: ICMP in f and (f[ICMP].type, f[ICMP].code) == (3, 4), what="fragmentation needed")
     assert told[ICMP].nexthopmtu == 1350 and told[IP].dst == LEFT4
     from_left(world, big(6, 1351))
     assert world.at_left.expect(lambda f: ICMPv6PacketTooBig in f, what="packet too big")[ICMPv6PacketTooBig].mtu == 1350
     from_left(world, big(4, 1351, flags=""))
-    pieces = [bytes(at_far(world)[VXLAN])[22:] for _ in range(2)]
+    pieces = [bytes(vxlan_at_far(world)[VXLAN])[22:] for _ in range(2)]
     assert {IP(piece).ttl for piece in pieces} == {32}
     assert sum(IP(piece).len - 20 for piece in pieces) == 1331
 
@@ -313,7 +268,7 @@ def test_what_a_router_on_the_path_says_reaches_the_inner_sender(solo, outer):
     local, remote = OUTER[outer == 6]
     world = solo(calico(local, remote))
     from_left(world, big(4, 1400))
-    seen = bytes(at_far(world))
+    seen = bytes(vxlan_at_far(world))
     if outer == 4:
         error = IP(src="192.0.2.99", dst=local) / ICMP(type=3, code=4, nexthopmtu=1360) / Raw(seen[:128])
     else:
@@ -330,7 +285,7 @@ def test_what_a_router_on_the_path_says_reaches_the_inner_sender(solo, outer):
 def test_a_router_that_quotes_little_is_heard_by_this_node(solo):
     world = solo(calico(ONE4, TWO4))
     from_left(world, big(4, 1400))
-    seen = bytes(at_far(world))
+    seen = bytes(vxlan_at_far(world))
     from_far(world, IP(src="192.0.2.99", dst=ONE4) / ICMP(type=3, code=4, nexthopmtu=1360) / Raw(seen[:28]))
     wait_until(lambda: world.sluice.json("show vxlan tunnel")[0]["mtu"] == 1310, "the path MTU")
     assert world.drops()["vxlan-errors", "short-quote"] == 1

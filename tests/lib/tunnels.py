@@ -5,9 +5,13 @@
 """
 from lib.net import wait_until
 from lib.packets import Port
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
 LEFT4, LEFT6, RIGHT4, RIGHT6 = "10.1.0.2", "2001:db8:1::2", "10.2.0.2", "2001:db8:2::2"
 ONE4, TWO4, ONE6, TWO6 = "192.0.2.1", "192.0.2.2", "2001:db8:99::1", "2001:db8:99::2"
+OUTER = [(ONE4, TWO4), (ONE6, TWO6)]  # (local, remote) of one, by the outer family
 
 
 def gateway(address):
@@ -76,3 +80,61 @@ class Solo:
 
     def drops(self):
         return {(row["node"], row["reason"]): int(row["packets"]) for row in self.sluice.json("show errors")}
+
+
+def inner(family, *, tos=0, ttl=33, flags=0, body=b"inside", to=None, sport=1000):
+    payload = UDP(sport=sport, dport=2000) / body
+    if family == 4:
+        return IP(src=LEFT4, dst=to or RIGHT4, ttl=ttl, tos=tos, flags=flags, id=77) / payload
+    return IPv6(src=LEFT6, dst=to or RIGHT6, hlim=ttl, tc=tos) / payload
+
+
+def hop_less(packet):
+    again = type(packet)(bytes(packet))
+    if IP in again:
+        again.ttl -= 1
+        del again.chksum
+    else:
+        again.hlim -= 1
+    return bytes(again)
+
+
+def from_left(world, packet):
+    world.at_left.send(Ether(src=world.mac["left"], dst=world.mac["l0"]) / packet)
+
+
+def from_far(world, packet):
+    world.at_far.send(Ether(src=world.mac["far"], dst=world.mac["u0"]) / packet)
+
+
+def back(family, tos=0, body=b"back"):
+    payload = UDP(sport=2000, dport=1000) / body
+    if family == 4:
+        return IP(src=RIGHT4, dst=LEFT4, ttl=20, tos=tos) / payload
+    return IPv6(src=RIGHT6, dst=LEFT6, hlim=20, tc=tos) / payload
+
+
+def ipip(local, remote, *more):
+    return [f"create interface ipip ipip0 local {local} remote {remote}{''.join(' ' + word for word in more)}",
+            "set interface state ipip0 up"]
+
+
+def through(prefixes, via=""):
+    return [f"add route {prefix} {via}interface ipip0" for prefix in prefixes]
+
+
+def at_far(world, wanted, what="an outer packet"):
+    return world.at_far.expect(lambda frame: frame.src == world.mac["u0"] and wanted(frame), what=what)
+
+
+def outer_at_far(world, family):
+    layer = IP if family == 4 else IPv6
+    return at_far(world, lambda f: layer in f and f.payload.name == layer(b"\x45" + bytes(39)).name and (
+        f[layer].proto if family == 4 else f[layer].nh) in (4, 41)).payload
+
+
+def in_ip(outer, packet, tos=0, **fields):
+    protocol = 4 if IP in packet else 41
+    if outer == 4:
+        return IP(src=TWO4, dst=ONE4, tos=tos, proto=protocol, **fields) / packet
+    return IPv6(src=TWO6, dst=ONE6, tc=tos, nh=protocol, **fields) / packet
