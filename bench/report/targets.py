@@ -16,6 +16,7 @@ TARGETS = {
         "graph/ip4_forward_vector/32": 40, "graph/ip4_forward_vector/64": 34,
         "graph/ip4_forward/500000": 58, "graph/ip4_forward/1000000": 62, "graph/ip4_forward/1000000_host": 85,
         "graph/ip6_forward/1000": 40, "graph/ip6_forward/250000": 90,
+        "graph/ipip_encap": 45, "graph/ipip_decap": 55, "graph/vxlan_encap": 55, "graph/vxlan_decap": 65,
         "fib4/lookup/1000000": 30, "fib4/lookup/1000000_host": 55, "fib6/lookup/250000": 45,
     }),
     ("graph/ip4_forward/1000000_host", "MB"): (AT_MOST, 150),
