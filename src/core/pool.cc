@@ -351,7 +351,7 @@ void BufferCache::free_segments(std::span<Packet* const> segments) noexcept {
     if (count_ == kCapacity) spill();
     const std::size_t end = std::min(segments.size(), i + kCapacity - count_);
     std::size_t count = count_;
-    while (i < end && !segments[i]->has(kShared)) stack_[count++] = segments[i++];
+    while (i < end && !segments[i]->has(kShared) && is_home(segments[i])) stack_[count++] = segments[i++];
     count_ = count;
     if (i < end) free_segment(segments[i++]);
   }
