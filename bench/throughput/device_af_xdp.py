@@ -5,6 +5,7 @@ as the kernel can make them, the other's kernel throws them away. The sender has
 xdp_pour.cc sends XDP frames, which are no socket buffers yet when they come out of the veth: whoever forwards pays for
 those that he needs. testpmd sends one for each packet, as most senders do, and is the slower sender."""
 import os
+import pathlib
 import time
 
 from lib.daemon import BUILD, Daemon
@@ -60,26 +61,30 @@ class Veths:
             return namespace.ip_json(f"-s link show {name}")[0]["stats64"]
         return link(self.right, "g1")["rx"]["packets"], link(self.left, "g0")["tx"]["packets"]
 
-    def worker(self):
-        """CPU seconds of the forwarding thread in user mode and in the kernel; none where it is the kernel's."""
-        if not self.thread:
-            return {}
-        fields = (self.thread / "stat").read_text().rsplit(")", 1)[1].split()
-        ticks = os.sysconf("SC_CLK_TCK")
-        return {"user_cycles": int(fields[11]) / ticks, "system_cycles": int(fields[12]) / ticks}
+    def spent(self, sender):
+        """CPU seconds: of the sender, which receives for the forwarder too, and forwards where the kernel does; of the
+        forwarding thread in user mode and in the kernel, where there is one."""
+        def times(folder):
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
+        made = {"sender_cycles": sum(times(pathlib.Path(f"/proc/{sender.process.pid}")))}
+        if self.thread:
+            made["user_cycles"], made["system_cycles"] = times(self.thread)
+        return made
 
     def measure(self, seconds):
         generator = self.turns.generator(self)
         try:
             wait_until(lambda: self.count()[0] > 1000, "forwarded packets")
             time.sleep(0.5)
-            before, began, spent = self.count(), time.monotonic(), self.worker()
+            before, began, spent = self.count(), time.monotonic(), self.spent(generator)
             time.sleep(seconds)
-            after, took, now = self.count(), time.monotonic() - began, self.worker()
+            after, took, now = self.count(), time.monotonic() - began, self.spent(generator)
             forwarded, offered = (b - a for a, b in zip(before, after))
             made = {"Mpps": forwarded / took / 1e6, "offered_Mpps": offered / took / 1e6}
-            cycles = machine.tsc_hertz() / max(forwarded, 1)
-            return {**made, **{name: (now[name] - spent[name]) * cycles for name in spent}}
+            packets = {name: offered if name == "sender_cycles" else forwarded for name in spent}
+            return {**made, **{name: (now[name] - spent[name]) * machine.tsc_hertz() / max(packets[name], 1)
+                               for name in spent}}
         finally:
             generator.close()
 
