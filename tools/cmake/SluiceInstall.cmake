@@ -66,6 +66,8 @@ set(CPACK_COMPONENT_DEV_DESCRIPTION "user-space packet dataplane, for authors of
 set(CPACK_DEBIAN_SLUICE_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR}/lib/sluice)
 set(CPACK_DEBIAN_SLUICE_PACKAGE_RECOMMENDS iproute2)
+set(CPACK_DEBIAN_SLUICE_PACKAGE_SUGGESTS "librte-meta-net, librte-meta-bus, librte-meta-mempool")
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/tools/packaging/cpack_project.cmake)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "sluice (= ${PROJECT_VERSION}), libprotobuf-dev, protobuf-compiler, libabsl-dev, \
 libasio-dev, libspdlog-dev, liburcu-dev, pkg-config, cmake (>= 3.25)")
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
