@@ -137,12 +137,14 @@ class SLUICE_API BufferCache {
   void free_segments(std::span<Packet* const> segments) noexcept;
 
   /// Up to n of the free buffers, which stay free: for a system call that tells afterwards how many it has filled.
-  /// The next one to be taken is the last. Fewer than n (at most kPeekMax): the pool is exhausted (counted). Good until
+  /// The next one to be taken is the last. Fewer than n (at most kPeekMax): the node's part of the pool is
+  /// exhausted (counted), and others' are not looked at. Good until
   /// the next call of this object.
   std::span<Packet* const> peek(std::size_t n) noexcept {
     while (count_ < n && refill()) {
     }
     const std::size_t there = n < count_ ? n : count_;
+    if (there < n) exhausted_.add();
     return {stack_.data() + count_ - there, there};
   }
   /// Takes the last n of those that were peeked at. Their metadata is as their last owner has left it.

@@ -263,8 +263,9 @@ void BufferCache::publish_count() noexcept {
 
 bool BufferCache::refill() noexcept {
   Packet* packet = pool_.parts_[part_]->pop_batch();
+  if (!packet) return false;
   for (; packet; packet = packet->next_segment) stack_[count_++] = packet;
-  return count_ > 0;
+  return true;
 }
 
 void BufferCache::spill() noexcept {

@@ -84,6 +84,22 @@ TEST(Pool, LeavesWhatIsPeekedAtFreeUntilItIsTaken) {
   EXPECT_EQ(used(*pool, cache), 0u);
 }
 
+TEST(Pool, ACacheOfAPoolThatIsUsedUpBeginsEmpty) {
+  auto pool = small_pool(2048);
+  BufferCache cache(*pool);
+  std::vector<Packet*> all;
+  while (Packet* packet = cache.alloc()) all.push_back(packet);
+  {
+    cache.free(all.back());
+    all.pop_back();
+    BufferCache late(*pool);
+    EXPECT_EQ(late.alloc(), nullptr);
+    EXPECT_EQ(late.peek(8).size(), 0u);
+    EXPECT_EQ(cache.peek(40).size(), 1u) << "one is there, and no batch behind it";
+  }
+  for (Packet* packet : all) cache.free(packet);
+}
+
 TEST(Pool, FreesSegmentsWithoutWhatHangsBehindThem) {
   auto pool = small_pool(1024);
   BufferCache cache(*pool);
@@ -211,6 +227,20 @@ TEST_F(PoolOfTwoNodes, ABufferThatIsFreedElsewhereGoesHome) {
   ASSERT_EQ(one.alloc(again), again.size());
   for (const Packet* packet : again) EXPECT_EQ(packet->pool, 1);
   one.free(again);
+}
+
+TEST_F(PoolOfTwoNodes, SegmentsThatAreFreedElsewhereGoHomeToo) {
+  BufferCache zero(*pool, 0), one(*pool, 1);
+  std::vector<Packet*> packets(200);
+  ASSERT_EQ(zero.alloc(packets), packets.size());
+  one.free_segments(packets);
+  std::vector<Packet*> own(600);
+  ASSERT_EQ(one.alloc(own), own.size());
+  for (const Packet* packet : own) EXPECT_EQ(packet->pool, 1);
+  zero.free(own);
+  for (auto* cache : {&zero, &one}) cache->publish_count();
+  EXPECT_EQ(used(0), 0u);
+  EXPECT_EQ(used(1), 0u);
 }
 
 TEST_F(PoolOfTwoNodes, ANodeWithoutBuffersBorrowsUntilThereAreNoneAnywhere) {
