@@ -68,18 +68,23 @@ void initialise(rte_mempool* mempool, void* object) {
   mbuf->priv_size = sizeof(Packet);
 }
 
-int populate(rte_mempool* mempool, unsigned, void* start, rte_iova_t iova, std::size_t size,
+int populate(rte_mempool* mempool, unsigned, void* start, rte_iova_t iova, std::size_t,
              rte_mempool_populate_obj_cb_t* add, void* argument) {
   auto* region = static_cast<std::byte*>(start);
-  const std::uint64_t total = pool_of(mempool).usage().total;
-  if (total * kBufferStride > size) return -EINVAL;
-  // The first buffer has no room in front of it for an object header, which DPDK itself never looks for.
-  initialise(mempool, region);
-  for (std::size_t i = 1; i < total; ++i) {
-    initialise(mempool, region + i * kBufferStride);
-    add(mempool, argument, region + i * kBufferStride, iova + i * kBufferStride);
+  const BufferPool& pool = pool_of(mempool);
+  int added = 0;
+  for (std::size_t i = 0; i < pool.parts(); ++i) {
+    const PoolPart& part = pool.part(i);
+    for (std::size_t j = 0; j < part.buffers; ++j) {
+      std::byte* mbuf = part.region.data() + j * kBufferStride;
+      initialise(mempool, mbuf);
+      // The very first buffer has no room in front of it for an object header, which DPDK itself never looks for.
+      if (mbuf == region) continue;
+      add(mempool, argument, mbuf, iova + static_cast<rte_iova_t>(mbuf - region));
+      ++added;
+    }
   }
-  return static_cast<int>(total - 1);
+  return added;
 }
 
 bool register_ops() {
