@@ -208,3 +208,19 @@ def test_ten_idle_interfaces_leave_the_core_alone(daemon):
     for i in range(10):
         sluice.cli(f"delete interface t{i}")
     assert min(shares) < 0.02, f"shares of a core: {shares}"
+
+
+def test_af_xdp_and_dpdk_forward_to_each_other(tap, network):
+    sluice, far = tap
+    outside = network.namespace("outside")
+    network.veth(sluice.namespace, "up0", outside, "eth0", offloads=False)
+    outside.address("eth0", "192.0.2.1/24")
+    sluice.cli("create interface af-xdp x0 host-interface up0")
+    sluice.cli("set interface state x0 up")
+    sluice.cli("set interface address x0 192.0.2.2/24")
+    outside.route("10.9.0.0/24", "192.0.2.2")
+    far.route("192.0.2.0/24", "10.9.0.2")
+    outside.ping("10.9.0.1", count=5)
+    far.ping("192.0.2.1", count=5, size=1400)
+    assert Iperf(far, "10.9.0.1").mbit(outside, seconds=1) > 1
+    sluice.cli("delete interface x0")
