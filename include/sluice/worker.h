@@ -178,7 +178,7 @@ class SLUICE_API Worker {
   std::atomic<bool> release_requested{false};  ///< the control thread wants holders to look again
   Counter lost_messages, lost_handoffs, sent_handoffs, taken_handoffs;
   Counter loops, sleeps, busy_cycles, idle_cycles;
-  Counter system_cycles;  ///< of the busy ones
+  Counter system_cycles;               ///< of the busy ones
   Counter wakeups;                     ///< sleeps that an event ended, not the time
   Counter received_vectors, received;  ///< receive() calls that gave packets, and how many
 

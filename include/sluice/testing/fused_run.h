@@ -78,16 +78,17 @@ struct FusedKernel : Named<K> {
 template <Staged K>
 struct FusedKernel<K> : Named<K> {
   using Key = typename K::Key;
-  static constexpr std::size_t kSteps = [] {
-    if constexpr (requires { K::kSteps; }) {
-      return std::size_t{K::kSteps};
-    } else {
-      return std::size_t{0};
-    }
-  }();
   Key prepare(Packet& packet, Worker& worker) const noexcept { return this->kernel->prepare(packet, worker); }
-  void step(Packet& packet, Key& key, Worker& worker) const noexcept {
-    if constexpr (kSteps > 0) this->kernel->step(packet, key, worker);
+  std::size_t steps() const noexcept { return steps_of(*this->kernel); }
+  void step(Packet& packet, Key& key, Worker& worker) const noexcept
+    requires requires(K& k) { k.step(packet, key, worker); }
+  {
+    this->kernel->step(packet, key, worker);
+  }
+  void settle(Packet& packet, Key& key, Worker& worker) const noexcept
+    requires Settles<K>
+  {
+    this->kernel->settle(packet, key, worker);
   }
   typename K::Verdict finish(Packet& packet, Key& key, Worker& worker, typename K::Trace* trace) const noexcept {
     return this->kernel->finish(packet, key, worker, trace);
