@@ -3,7 +3,9 @@
 #include "device.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sluice/testing/test_world.h>
+#include <unistd.h>
 
 #include <sluice/clock.h>
 #include "queue.h"
@@ -143,6 +145,20 @@ TEST_F(DeviceTest, AnIdleQueueHasATimerAndIsNotAskedMeanwhile) {
   world.worker().buffers().free(got);
   EXPECT_TRUE(receive(*ring.rx[0]).empty());
   EXPECT_TRUE(ring.rx[0]->more) << "packets have come just now";
+}
+
+TEST_F(DeviceTest, AnIdleQueueIsAskedAgainThoughTheWorkersClockIsBehindTheTimer) {
+  const Made ring = make({.vdev = "net_ring0"});
+  const auto goes_off = [&] {
+    pollfd descriptor{ring.rx[0]->fd(), POLLIN, 0};
+    std::uint64_t times = 0;
+    return poll(&descriptor, 1, 10'000) == 1 && read(descriptor.fd, &times, sizeof times) == sizeof times;
+  };
+  world.worker().set_now(tsc());  // and never again: the worker had to wait for its CPU since
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(receive(*ring.rx[0]).empty());
+    EXPECT_TRUE(goes_off()) << i;
+  }
 }
 
 TEST_F(DeviceTest, SaysWhatItIs) {

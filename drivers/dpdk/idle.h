@@ -5,6 +5,7 @@
 // packets each kLongNs: the first packet after that waits as long. All queues share one timer, so that it is set once
 // for all of them and one waking of a worker serves all of its own.
 #pragma once
+#include <sluice/clock.h>
 #include <sluice/types.h>
 
 #include <atomic>
@@ -21,7 +22,7 @@ class Tick {
   Tick& operator=(const Tick&) = delete;
 
   int fd() const { return fd_; }
-  /// It goes off within period, or a little earlier than that. now: TSC. Any worker.
+  /// It goes off within period, or a little earlier than that. now: TSC, read behind the last tick. Any worker.
   void within(std::uint64_t now, std::uint64_t period_ns) noexcept;
 
  private:
@@ -55,7 +56,8 @@ class Idle {
   bool empty(std::uint64_t now) noexcept {
     if (now - last_ < spin_) return true;
     if (interrupt_ >= 0) return arm_interrupt();
-    tick_.within(now, now - last_ < long_after_ ? kShortNs : kLongNs);
+    // Not by the worker's now, which may be from before the tick that it is handling: that would seem still to come.
+    tick_.within(tsc(), now - last_ < long_after_ ? kShortNs : kLongNs);
     return false;
   }
 
