@@ -183,7 +183,7 @@ Stream<Buffers> RuntimeService::show_buffers(const Nothing&) {
     const PoolUsage usage = pool.usage(i);
     Buffers m;
     m.set_pool(part.node < 0 ? "default" : fmt::format("node{}", part.node));
-    if (part.node >= 0) m.set_numa_node(part.node);
+    if (part.node >= 0) m.set_numa_node(std::to_string(part.node));
     m.set_pages(part.pages);
     m.set_size(kSegmentSize);
     m.set_total(usage.total);
@@ -213,7 +213,7 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_received(w.received.get());
     m.set_handoffs_sent(w.sent_handoffs.get());
     m.set_handoffs_taken(w.taken_handoffs.get());
-    if (const int node = dataplane_.pool().part(w.buffers_part()).node; node >= 0) m.set_numa_node(node);
+    if (const int node = dataplane_.pool().part(w.buffers_part()).node; node >= 0) m.set_numa_node(std::to_string(node));
     const auto& queues = thread->queues().queues;
     m.set_queues(static_cast<std::uint32_t>(
         std::count_if(queues.begin(), queues.end(), [](const RxBinding& b) { return b.queue != nullptr; })));

@@ -82,7 +82,7 @@ DeviceCard DeviceService::card(const InterfaceEntry& e) const {
   m.set_link(e.link == LinkLayer::Ethernet ? "ethernet" : "ip");
   if (e.link == LinkLayer::Ethernet) m.set_mac(e.mac.to_string());
   m.set_mtu(e.mtu);
-  if (details.numa_node >= 0) m.set_numa_node(details.numa_node);
+  if (details.numa_node >= 0) m.set_numa_node(std::to_string(details.numa_node));
   for (const std::string& offload : offloads_of(*e.device, details)) m.add_offloads(offload);
   m.set_rss(rss(e));
   m.set_rx_mode(std::string(mode_name(e.rx_mode)));
