@@ -100,7 +100,7 @@ struct VxlanOutput {
     counters[InterfaceCounter::TxBytes].add(packet.chain_length);
     const Inside inside = look_inside(packet, ethernet->type.host());
     if (!inside.whole) return Drop::Truncated;
-    if (direct && inside.ip && inside.ip6 == remote.ip6 &&
+    if (direct && inside.ip && inside.ip6 == remote.ip6 && !is_of_link(packet, *ethernet, inside.ip6) &&
         tunnel_direct(packet, remote, state.ip->forwarding, key.forwarding)) {
       packet.pull(sizeof(EthernetHeader));
       return inside.ip6 ? Next::Ip6Rewrite : Next::Ip4Rewrite;
@@ -127,6 +127,13 @@ struct VxlanOutput {
   }
 
  private:
+  // What belongs to the tunnel's own link, whatever the underlay's: groups, and neighbour discovery, which alone comes
+  // with all its hops left (RFC 4861 section 3.1).
+  static bool is_of_link(const Packet& packet, const EthernetHeader& ethernet, bool ip6) noexcept {
+    if (ethernet.destination.bytes[0] & 1) return true;
+    const auto* ip = ip6 ? packet.header<Ip6Header>(sizeof(EthernetHeader)) : nullptr;
+    return ip && ip->hop_limit == 255;
+  }
   struct Inside {
     bool whole = true, ip = false, ip6 = false;
     TunnelInner fields;

@@ -88,12 +88,16 @@ TunnelPeer::~TunnelPeer() {
 }
 
 void TunnelPeer::follow(const FollowedRoute& route) {
+  // While workers change over, neither way may get what is too long for it.
+  if (follower_) remote_->mtu.store(std::min(remote_->mtu.load(std::memory_order_relaxed), limit()));
   remote_->forwarding.store(route.forwarding.value, std::memory_order_relaxed);
   remote_->direct.store(policy_.cross_subnet && route.connected && route.forwarding.valid(), std::memory_order_relaxed);
   if (follower_) update();
 }
 
-void TunnelPeer::update() {
+void TunnelPeer::update() { remote_->mtu.store(limit(), std::memory_order_relaxed); }
+
+std::uint32_t TunnelPeer::limit() const {
   std::uint32_t outer = path_mtu_;
   const FollowedRoute& route = follower_->now();
   if (route.forwarding.valid()) {
@@ -104,20 +108,20 @@ void TunnelPeer::update() {
   }
   // What may be fragmented on the way needs no limit here.
   const bool any = policy_.df == TunnelDf::Clear || outer == TunnelRemote::kAnyLength;
-  remote_->mtu.store(any ? TunnelRemote::kAnyLength : outer - std::min(overhead_, outer), std::memory_order_relaxed);
+  return any ? TunnelRemote::kAnyLength : outer - std::min(overhead_, outer);
 }
 
 void TunnelPeer::path_mtu(std::uint32_t bytes, Clock::time_point now) {
   const std::uint32_t least = std::max(ends_.remote.is_ip6() ? kPathMtuLeast6 : kPathMtuLeast4, overhead_ + 28);
-  path_mtu_ = std::min(path_mtu_, std::max(bytes, least));
+  if (std::max(bytes, least) > path_mtu_) return;  // what is known is less, and ages
+  path_mtu_ = std::max(bytes, least);
   path_mtu_since_ = now;
   update();
 }
 
 void TunnelPeer::age(Clock::time_point now) {
-  if (path_mtu_ == TunnelRemote::kAnyLength || now - path_mtu_since_ < kPathMtuAge) return;
-  path_mtu_ = TunnelRemote::kAnyLength;
-  update();
+  if (now - path_mtu_since_ >= kPathMtuAge) path_mtu_ = TunnelRemote::kAnyLength;
+  update();  // a route's group may have other members by now, and so other links, under the same index
 }
 
 std::string TunnelPeer::way() const {

@@ -79,6 +79,8 @@ struct Lookup : Rules {
   }
   [[gnu::always_inline]] Verdict finish(Packet& packet, Key& key, Worker& worker, Trace* trace,
                                         Known& known) const noexcept {
+    known.forwarding = nullptr;
+    known.out = nullptr;
     const std::uint32_t found = key.value;
     if (trace) *trace = {ip_of(packet).destination, packet.table, ForwardingIndex{found}, 0};
     packet.forwarding = ForwardingIndex{found};

@@ -52,6 +52,10 @@ inline void enter_from_tunnel(Packet& packet, InterfaceIndex tunnel, Worker& wor
   counters[InterfaceCounter::RxBytes].add(packet.chain_length);
   packet.rx_interface = tunnel;
   packet.flags &= ~std::uint32_t{kChecksumValid | kBroadcast | kLocal | kReassembled};
+  // One that was still to be made of the outer header is gone with that.
+  if (packet.has(kChecksumPartial) && packet.checksum_start < packet.offset()) {
+    packet.flags &= ~std::uint32_t{kChecksumPartial | kGso};
+  }
   packet.flow_hash = 0;
   packet.session = 0;
   packet.l2_offset = packet.inner_l3_offset = packet.inner_l4_offset = 0;

@@ -48,14 +48,15 @@ inline TunnelError read_tunnel_error(const Packet& packet, bool ip6) noexcept {
 /// The packet is at the quoted inner IP header. False: not enough of it is quoted to tell its sender. mtu: for the
 /// inner packet.
 inline bool tell_inner_sender(Packet& packet, TunnelError::Kind kind, std::uint32_t mtu) noexcept {
-  constexpr std::uint32_t kIp6Least = 1280;
+  constexpr std::uint32_t kIp4Least = 68, kIp6Least = 1280;  // RFC 791 section 3.2, RFC 8200 section 5
   const auto* version = packet.header<std::uint8_t>();
   if (!version) return false;
   const bool too_long = kind == TunnelError::Kind::TooLong;
   packet.l3_offset = packet.offset();
   if (*version >> 4 == 4) {
     if (!packet.header<Ip4Header>() || packet.header<Ip4Header>()->header_length() < sizeof(Ip4Header)) return false;
-    packet.icmp_error = {kIcmpUnreachable, static_cast<std::uint8_t>(too_long ? 4 : 1), 0, too_long ? mtu : 0};
+    packet.icmp_error = {kIcmpUnreachable, static_cast<std::uint8_t>(too_long ? 4 : 1), 0,
+                         too_long ? std::max(mtu, kIp4Least) : 0};
     return true;
   }
   if (*version >> 4 != 6 || !packet.header<Ip6Header>()) return false;

@@ -68,6 +68,7 @@ class SLUICE_API TunnelPeer {
   void age(Clock::time_point now);
   /// The underlay's interfaces have changed.
   void update();
+  std::uint32_t limit() const;
 
  private:
   TunnelPeer(Context& context, const TunnelEnds& ends, const TunnelPolicy& policy, const Shape& shape);
