@@ -54,7 +54,7 @@ def test_a_configuration_that_cannot_be_read_is_named(node, path, why):
 
 
 def test_an_unknown_plugin_is_named_with_those_that_there_are(node):
-    has_all(failed_start(node, configuration={"plugins": {"load": ["tun", "tunn"]}}), "plugin tunn", "there are", " tap, tun;",
+    has_all(failed_start(node, configuration={"plugins": {"load": ["tun", "tunn"]}}), "plugin tunn", "there are", " tap, tun,",
             "plugins.load")
 
 
