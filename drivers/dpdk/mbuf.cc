@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mbuf.h"
 
-#include <sluice/net/checksum.h>
+#include <sluice/kernels/finish_checksum.h>
 #include <sluice/net/ethernet.h>
 #include <sluice/net/ip4.h>
+#include <sluice/net/ip6.h>
 #include <sluice/vnet_header.h>
 
 namespace sluice::dpdk {
@@ -14,7 +15,19 @@ struct Layers {
   bool ip4 = false;
 };
 
-/// Where the headers are, all of them in the first segment; false when they are not.
+/// TCP or UDP lies directly behind the outermost IP header, which is all that DPDK makes pseudo headers of.
+bool is_outermost(const Packet& packet, const Layers& layers) noexcept {
+  const std::uint8_t wanted = packet.checksum_offset == detail::kTcpChecksumOffset ? kIpProtocolTcp : kIpProtocolUdp;
+  if (layers.ip4) {
+    const auto* ip = packet.header<Ip4Header>(layers.l2);
+    return ip && ip->header_length() == layers.l3 && ip->protocol == wanted;
+  }
+  const auto* ip = packet.header<Ip6Header>(layers.l2);
+  return ip && layers.l3 == sizeof *ip && ip->next_header == wanted;
+}
+
+/// Where the headers are, all of them in the first segment; false when they are not, or DPDK would take others for
+/// them.
 bool find_layers(const Packet& packet, Layers& layers) noexcept {
   const auto* ethernet = packet.header<EthernetHeader>();
   if (!ethernet) return false;
@@ -32,6 +45,7 @@ bool find_layers(const Packet& packet, Layers& layers) noexcept {
     return false;
   layers.l2 = l2;
   layers.l3 = static_cast<std::uint16_t>(l4_at - l2);
+  if (!is_outermost(packet, layers)) return false;
   if (packet.checksum_offset == detail::kUdpChecksumOffset) {
     layers.l4 = detail::kUdpHeaderLength;
     return true;
@@ -53,9 +67,17 @@ void take_out_length(Packet& packet, const Layers& layers) noexcept {
   std::memcpy(field, &sum, sizeof sum);
 }
 
+/// What the device cannot finish (inside a tunnel, behind extension headers), the software does.
+bool finish(Packet& packet) noexcept {
+  if (packet.has(kGso)) return false;
+  if (finish_checksum(packet)) return true;
+  packet.flags |= kChecksumPartial;
+  return false;
+}
+
 bool describe_offload(Packet& packet, rte_mbuf& mbuf) noexcept {
   Layers layers;
-  if (!find_layers(packet, layers)) return false;
+  if (!find_layers(packet, layers)) return finish(packet);
   mbuf.tx_offload = 0;
   mbuf.l2_len = layers.l2;
   mbuf.l3_len = layers.l3;

@@ -13,8 +13,8 @@ struct TxShape {
   std::uint16_t segments = 64;  ///< of one packet, at most
 };
 
-/// mbufs of a packet that are being given to DPDK, head first. False: it has no headers where its checksum state says
-/// so; the mbufs are as before.
+/// mbufs of a packet that are being given to DPDK, head first. A checksum that the device cannot finish is finished
+/// here. False: it has no such field, or no headers to cut it by; the mbufs are as before.
 bool describe(Packet& packet) noexcept;
 /// The same for a packet of one segment that wants nothing done.
 inline rte_mbuf* describe_plain(Packet& packet) noexcept {

@@ -128,6 +128,60 @@ TEST_F(MbufTest, ATcpSuperPacketsPseudoHeaderLosesItsLength) {
   free(packet);
 }
 
+TEST_F(MbufTest, AChecksumThatDpdkWouldTakeForAnotherIsFinishedHere) {
+  const auto ethernet = [] { return testing::packet().ethernet("02::1", "02::2"); };
+  struct Case {
+    Bytes frame;
+    std::uint16_t l3, l4, offset;
+  };
+  const Case cases[] = {
+      // IPv4 in IPv4, and in UDP.
+      {ethernet().ip4("10.1.0.1", "10.1.0.2").ip4("10.0.0.1", "10.0.0.2").tcp(1, 2).payload("abc").bytes(), kL4,
+       kL4 + 20, 16},
+      {ethernet().ip4("10.1.0.1", "10.1.0.2").udp(4, 5).ip4("10.0.0.1", "10.0.0.2").udp(1, 2).payload("abc").bytes(),
+       kL4 + 8, kL4 + 28, 6},
+      // Behind an extension header.
+      {ethernet().ip6("fd00::1", "fd00::2").destination_options().udp(1, 2).payload("abc").bytes(), 14, 14 + 48, 6},
+  };
+  for (const Case& each : cases) {
+    Packet* packet = partial(each.frame, each.l4, each.offset);
+    std::byte* field = packet->data + each.l4 + each.offset;
+    std::uint16_t sum;
+    if (each.l3 == 14) {
+      rte_ipv6_hdr plain;
+      std::memcpy(&plain, packet->data + 14, sizeof plain);
+      plain.proto = kIpProtocolUdp;
+      plain.payload_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(each.frame.size() - each.l4));
+      sum = rte_ipv6_phdr_cksum(&plain, 0);
+    } else {
+      sum = rte_ipv4_phdr_cksum(reinterpret_cast<rte_ipv4_hdr*>(packet->data + each.l3), 0);
+    }
+    std::memcpy(field, &sum, sizeof sum);
+    ASSERT_TRUE(describe(*packet));
+    EXPECT_EQ(mbuf_of(packet)->ol_flags, 0u);
+    EXPECT_FALSE(packet->has(kChecksumPartial));
+    EXPECT_EQ(TestWorld::bytes_of(*packet), each.frame) << "l4 at " << each.l4;
+    free(packet);
+  }
+}
+
+TEST_F(MbufTest, ATunnelledSuperPacketIsNotDescribed) {
+  Packet* packet = partial(testing::packet()
+                               .ethernet("02::1", "02::2")
+                               .ip4("10.1.0.1", "10.1.0.2")
+                               .ip4("10.0.0.1", "10.0.0.2")
+                               .tcp(1, 2)
+                               .payload(std::string(5000, 'x'))
+                               .bytes(),
+                           kL4 + 20, 16);
+  packet->flags |= kGso;
+  packet->gso_type = GsoType::Tcp4;
+  packet->gso_size = 1448;
+  EXPECT_FALSE(describe(*packet));
+  EXPECT_TRUE(packet->has(kChecksumPartial));
+  free(packet);
+}
+
 TEST_F(MbufTest, HeadersThatAreNotThereAreNotDescribed) {
   struct Case {
     Bytes frame;
@@ -148,7 +202,17 @@ TEST_F(MbufTest, HeadersThatAreNotThereAreNotDescribed) {
   };
   for (const Case& each : cases) {
     Packet* packet = partial(each.frame, each.l4, each.offset);
+    packet->flags |= kGso;
     EXPECT_FALSE(describe(*packet)) << "l4 at " << each.l4 << ", checksum at " << each.offset;
+    free(packet);
+  }
+}
+
+TEST_F(MbufTest, AChecksumFieldOutsideTheHeadIsNotDescribed) {
+  for (const int l4 : {kL4 + 20, kL4 + 30, 60000}) {
+    Packet* packet = partial(tcp4(0), static_cast<std::uint16_t>(l4), 6);
+    EXPECT_FALSE(describe(*packet)) << "l4 at " << l4;
+    EXPECT_TRUE(packet->has(kChecksumPartial));
     free(packet);
   }
 }
