@@ -3,6 +3,7 @@
 
 #include <rte_memory.h>
 
+#include <filesystem>
 #include <span>
 
 #include "log.h"
@@ -97,6 +98,13 @@ bool register_ops() {
   ops.get_count = count;
   ops.populate = populate;
   return rte_mempool_register_ops(&ops) >= 0;
+}
+
+/// DPDK has all cards that are bound to it in one container of the IOMMU.
+bool in_container(const rte_device* device) {
+  std::error_code error;
+  const auto link = std::filesystem::path("/sys/bus/pci/devices") / rte_dev_name(device) / "driver";
+  return std::filesystem::read_symlink(link, error).filename() == "vfio-pci";
 }
 
 }  // namespace
@@ -197,16 +205,24 @@ Memory::~Memory() {
   if (registered_) rte_extmem_unregister(pool_.region().data(), pool_.region().size());
 }
 
-Status Memory::map(rte_device* device) const {
+Status Memory::map(rte_device* device) {
+  const bool shares = in_container(device);
+  if (shares && !container_.empty()) {
+    container_.push_back(device);
+    return {};
+  }
   const auto region = pool_.region();
   const auto address = reinterpret_cast<std::uint64_t>(region.data());
   if (rte_dev_dma_map(device, region.data(), address, region.size()) != 0 && rte_errno != EEXIST)
     return unavailable("{} cannot reach the {} MiB of buffers: {}; look whether memlock allows as much",
                        rte_dev_name(device), region.size() >> 20, rte_strerror(rte_errno));
+  if (shares) container_.push_back(device);
   return {};
 }
 
-void Memory::unmap(rte_device* device) const {
+void Memory::unmap(rte_device* device) {
+  // The others of the container would lose the buffers too.
+  if (std::erase(container_, device) > 0 && !container_.empty()) return;
   const auto region = pool_.region();
   rte_dev_dma_unmap(device, region.data(), reinterpret_cast<std::uint64_t>(region.data()), region.size());
 }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "idle.h"
 #include "rte.h"
@@ -60,8 +61,9 @@ class Memory {
   rte_mempool* mempool() const { return mempool_; }
   Tick& tick() { return tick_; }
   /// Has a card reach the buffers. Errors: its IOMMU refuses.
-  Status map(rte_device* device) const;
-  void unmap(rte_device* device) const;
+  Status map(rte_device* device);
+  /// Of cards that share a container the last one takes the mapping with it.
+  void unmap(rte_device* device);
 
  private:
   explicit Memory(BufferPool& pool) : pool_(pool) {}
@@ -72,6 +74,7 @@ class Memory {
   Tick tick_;
   bool registered_ = false;
   rte_mempool* mempool_ = nullptr;
+  std::vector<const rte_device*> container_;  // whose one mapping is there
 };
 
 }  // namespace sluice::dpdk
