@@ -109,7 +109,7 @@ void Binding::give_back() const {
 }
 
 Binding::~Binding() {
-  if (original_ != kVfio) give_back();
+  if (original_ != kVfio && !kept_) give_back();
 }
 
 }  // namespace sluice::dpdk

@@ -20,6 +20,8 @@ class Binding {
   Binding(const Binding&) = delete;
   Binding& operator=(const Binding&) = delete;
 
+  /// It is not given back after all: somebody still has it. The note stays for the next start.
+  void keep() { kept_ = true; }
   /// The kernel's driver that gets it back; empty: none had it.
   const std::string& original() const { return original_; }
 
@@ -33,6 +35,7 @@ class Binding {
   const std::string address_;
   std::filesystem::path note_;  // empty: there is no run folder
   std::string original_;
+  bool kept_ = false;
 };
 
 }  // namespace sluice::dpdk

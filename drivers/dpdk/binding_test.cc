@@ -81,6 +81,17 @@ TEST_F(BindingTest, LeavesACardThatTheOperatorBound) {
   EXPECT_EQ(content(driver("vfio-pci") / "unbind"), "");
 }
 
+TEST_F(BindingTest, ACardThatIsKeptIsNotGivenBackButNoted) {
+  auto binding = bind();
+  ASSERT_TRUE(binding.ok()) << text(binding.status());
+  set_driver("vfio-pci");
+  (*binding)->keep();
+  binding->reset();
+  EXPECT_EQ(content(driver("vfio-pci") / "unbind"), "");
+  EXPECT_EQ(content(driver("e1000e") / "bind"), "");
+  EXPECT_EQ(content(note()), "e1000e\n");
+}
+
 TEST_F(BindingTest, ACardWithoutDriverIsLeftWithoutOne) {
   set_driver("");
   auto binding = bind();

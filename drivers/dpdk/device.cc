@@ -18,13 +18,12 @@ StatusOr<std::unique_ptr<PortDevice>> PortDevice::open(const Node& node, const O
     if (!bound.ok()) return bound.status();
     binding = std::move(*bound);
   }
-  auto port = Port::open(node, options, std::move(*memory));
+  auto port = Port::open(node, options, std::move(*memory), std::move(binding));
   if (!port.ok()) return port.status();
-  return std::unique_ptr<PortDevice>(new PortDevice(options, std::move(binding), std::move(*port)));
+  return std::unique_ptr<PortDevice>(new PortDevice(options, std::move(*port)));
 }
 
-PortDevice::PortDevice(const Options& options, std::unique_ptr<Binding> binding, std::shared_ptr<Port> port)
-    : options_(options), binding_(std::move(binding)), port_(std::move(port)) {
+PortDevice::PortDevice(const Options& options, std::shared_ptr<Port> port) : options_(options), port_(std::move(port)) {
   rte_ether_addr mac{};
   rte_eth_macaddr_get(port_->id(), &mac);
   static_assert(sizeof mac == sizeof info_.mac);

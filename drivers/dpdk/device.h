@@ -6,7 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include "binding.h"
 #include "eal.h"
 #include "port.h"
 
@@ -38,14 +37,12 @@ class PortDevice final : public DpdkDevice {
     DeviceCounter::Direction direction;
     bool bytes;
   };
-  PortDevice(const Options& options, std::unique_ptr<Binding> binding, std::shared_ptr<Port> port);
+  PortDevice(const Options& options, std::shared_ptr<Port> port);
   void name_counters();
   template <class Take>
   void read_counters(const Take& take) const;
 
   const Options options_;
-  // In this order: the card is the kernel's again when the port has let go of it.
-  const std::unique_ptr<Binding> binding_;
   const std::shared_ptr<Port> port_;
   DeviceInfo info_;
   bool interrupts_ = false;

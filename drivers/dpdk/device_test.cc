@@ -183,6 +183,12 @@ TEST_F(DeviceTest, TakesOneInterfaceADevice) {
   EXPECT_TRUE(open({.vdev = "net_ring1"}).ok());
 }
 
+TEST_F(DeviceTest, WhatIsNoNetworkDeviceIsTakenOutAgain) {
+  const Status status = open({.vdev = "baseband_null0"}).status();
+  EXPECT_NE(text(status).find("it is no network device"), std::string::npos) << text(status);
+  EXPECT_EQ(rte_eal_hotplug_remove("vdev", "baseband_null0"), -EINVAL) << "DPDK knows it no more";
+}
+
 TEST_F(DeviceTest, RefusesWhatTheDeviceDoesNotTake) {
   EXPECT_TRUE(absl::IsNotFound(open({.vdev = "net_nosuch0"}).status()));
   EXPECT_TRUE(absl::IsNotFound(open({.pci = "0000:fe:1f.7"}).status()));

@@ -3,6 +3,7 @@
 
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <sluice/log.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -26,8 +27,9 @@ Status Port::fails(const char* what, int error, const std::string& said) const {
   return unavailable("{}: {}: {} ({})", name_, what, rte_strerror(error < 0 ? -error : error), said);
 }
 
-StatusOr<std::shared_ptr<Port>> Port::open(const Node& node, const Options& options, std::shared_ptr<Memory> memory) {
-  std::shared_ptr<Port> port(new Port(std::move(memory)));
+StatusOr<std::shared_ptr<Port>> Port::open(const Node& node, const Options& options, std::shared_ptr<Memory> memory,
+                                           std::unique_ptr<Binding> binding) {
+  std::shared_ptr<Port> port(new Port(std::move(memory), std::move(binding)));
   if (Status status = port->probe(options); !status.ok()) return status;
   if (Status status = port->choose(node, options); !status.ok()) return status;
   if (Status status = port->configure(); !status.ok()) return status;
@@ -65,7 +67,6 @@ Status Port::probe(const Options& options) {
                                            : "; it must be there and bound to vfio-pci, which `bind` does";
     return not_found("{}: DPDK makes no device of it: {} ({}){}", name_, rte_strerror(-error), said.text(), mend);
   }
-  probed_ = true;
   RTE_ETH_FOREACH_DEV(id) {
     rte_eth_dev_info info{};
     if (rte_eth_dev_info_get(id, &info) != 0 || !info.device || name_ != rte_dev_name(info.device)) continue;
@@ -77,6 +78,7 @@ Status Port::probe(const Options& options) {
     mapped_ = true;
     return {};
   }
+  note_remove(rte_eal_hotplug_remove(options.pci.empty() ? "vdev" : "pci", name_.c_str()));
   return not_found("{}: it is no network device", name_);
 }
 
@@ -242,17 +244,23 @@ void Port::empty_rings() const {
   }
 }
 
+/// A card that DPDK still has must not go to the kernel as well.
+void Port::note_remove(int error) {
+  if (error == 0) return;
+  if (binding_) binding_->keep();
+  log(LogLevel::Error, "device not removed from DPDK", field("device", name_),
+      field("reason", rte_strerror(error < 0 ? -error : error)), field("stays", binding_ ? "on vfio-pci" : "there"));
+}
+
 Port::~Port() {
-  if (!probed_) return;
-  if (id_ != RTE_MAX_ETHPORTS) {
-    rte_eth_dev_callback_unregister(id_, RTE_ETH_EVENT_INTR_RMV, note_removal, &removed_);
-    if (started_ && shape_.comes_round) empty_rings();
-    if (started_) rte_eth_dev_stop(id_);
-    if (mapped_) memory_->unmap(info_.device);
-    rte_device* device = info_.device;
-    rte_eth_dev_close(id_);
-    rte_dev_remove(device);
-  }
+  if (id_ == RTE_MAX_ETHPORTS) return;
+  rte_eth_dev_callback_unregister(id_, RTE_ETH_EVENT_INTR_RMV, note_removal, &removed_);
+  if (started_ && shape_.comes_round) empty_rings();
+  if (started_) rte_eth_dev_stop(id_);
+  if (mapped_) memory_->unmap(info_.device);
+  rte_device* device = info_.device;
+  rte_eth_dev_close(id_);
+  note_remove(rte_dev_remove(device));
 }
 
 }  // namespace sluice::dpdk

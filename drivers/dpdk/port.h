@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "binding.h"
 #include "eal.h"
 #include "mbuf.h"
 
@@ -28,7 +29,9 @@ class Port {
   // What fits a buffer behind DPDK's headroom, without Ethernet's header, two tags and checksum.
   static constexpr std::uint32_t kOneBufferMtu = kHeadroom + kSegmentSize - RTE_PKTMBUF_HEADROOM - 26;
 
-  static StatusOr<std::shared_ptr<Port>> open(const Node& node, const Options& options, std::shared_ptr<Memory> memory);
+  /// binding: of its card, given back when DPDK has let go of it; null: nobody's.
+  static StatusOr<std::shared_ptr<Port>> open(const Node& node, const Options& options, std::shared_ptr<Memory> memory,
+                                              std::unique_ptr<Binding> binding);
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
@@ -59,9 +62,11 @@ class Port {
   Status check() const;
 
  private:
-  explicit Port(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
+  Port(std::shared_ptr<Memory> memory, std::unique_ptr<Binding> binding)
+      : memory_(std::move(memory)), binding_(std::move(binding)) {}
   StatusOr<std::string> devargs(const Options& options) const;
   void empty_rings() const;
+  void note_remove(int error);
   Status probe(const Options& options);
   Status choose(const Node& node, const Options& options);
   Status configure();
@@ -73,9 +78,10 @@ class Port {
   Status fails(const char* what, int error, const std::string& said) const;
 
   const std::shared_ptr<Memory> memory_;
+  const std::unique_ptr<Binding> binding_;
   std::string name_;
   std::uint16_t id_ = RTE_MAX_ETHPORTS;
-  bool probed_ = false, mapped_ = false, configured_ = false, started_ = false;
+  bool mapped_ = false, configured_ = false, started_ = false;
   rte_eth_dev_info info_{};
   rte_eth_conf conf_{};
   std::array<std::uint8_t, 52> rss_key_{};
