@@ -54,14 +54,16 @@ bool find_layers(const Packet& packet, Layers& layers) noexcept {
   return packet.checksum_offset == detail::kTcpChecksumOffset && layers.l4 != 0;
 }
 
-/// DPDK wants the pseudo-header's sum without the length where the device cuts the packet; ours is with it.
-void take_out_length(Packet& packet, const Layers& layers) noexcept {
-  auto* field = packet.data + layers.l2 + layers.l3 + packet.checksum_offset;
+/// DPDK wants the pseudo-header's sum without the length where the device cuts the packet; ours is with it. headers:
+/// those before TCP's.
+void change_length(Packet& packet, std::uint32_t headers, bool with) noexcept {
+  auto* field = packet.data + headers + packet.checksum_offset;
   std::uint16_t sum;
   std::memcpy(&sum, field, sizeof sum);
-  const std::uint32_t length = packet.chain_length - layers.l2 - layers.l3;
-  const auto wire = [](std::uint32_t n) {
-    return static_cast<std::uint16_t>(~__builtin_bswap16(static_cast<std::uint16_t>(n)));
+  const std::uint32_t length = packet.chain_length - headers;
+  const auto wire = [with](std::uint32_t n) {
+    const std::uint16_t swapped = __builtin_bswap16(static_cast<std::uint16_t>(n));
+    return with ? swapped : static_cast<std::uint16_t>(~swapped);
   };
   sum = checksum_fold(std::uint64_t{sum} + wire(length & 0xffff) + wire(length >> 16));
   std::memcpy(field, &sum, sizeof sum);
@@ -89,7 +91,7 @@ bool describe_offload(Packet& packet, rte_mbuf& mbuf) noexcept {
     if (!tcp) return false;
     flags |= RTE_MBUF_F_TX_TCP_SEG;
     mbuf.tso_segsz = packet.gso_size;
-    take_out_length(packet, layers);
+    change_length(packet, layers.l2 + layers.l3, false);
     if (layers.ip4) {
       flags |= RTE_MBUF_F_TX_IP_CKSUM;
       packet.known_header<Ip4Header>(layers.l2)->checksum = {};
@@ -119,7 +121,9 @@ bool describe(Packet& packet) noexcept {
 }
 
 void undo(Packet& packet) noexcept {
-  mbuf_of(&packet)->nb_segs = 1;
+  rte_mbuf& head = *mbuf_of(&packet);
+  head.nb_segs = 1;
+  if (head.ol_flags & RTE_MBUF_F_TX_TCP_SEG) change_length(packet, head.l2_len + head.l3_len, true);
   for (Packet* segment = &packet; segment->next_segment; segment = segment->next_segment)
     mbuf_of(segment)->next = nullptr;
 }

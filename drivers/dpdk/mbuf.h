@@ -28,7 +28,7 @@ inline rte_mbuf* describe_plain(Packet& packet) noexcept {
   mbuf->pkt_len = mbuf->data_len = packet.length;
   return mbuf;
 }
-/// Of a packet that DPDK has not taken after all.
+/// Of a packet that DPDK has not taken after all: it may be described again, once for each time that it is undone.
 void undo(Packet& packet) noexcept;
 inline bool is_plain(const Packet& packet) noexcept {
   return !packet.next_segment && !packet.has(kChecksumPartial | kGso);

@@ -125,6 +125,12 @@ TEST_F(MbufTest, ATcpSuperPacketsPseudoHeaderLosesItsLength) {
   EXPECT_EQ(left, rte_ipv4_phdr_cksum(ip, RTE_MBUF_F_TX_TCP_SEG));
   EXPECT_EQ(ip->hdr_checksum, 0u);
   undo(*packet);
+  std::memcpy(&left, packet->data + kL4 + 16, 2);
+  EXPECT_EQ(left, with_length) << "it may be given again";
+  ASSERT_TRUE(describe(*packet));
+  std::memcpy(&left, packet->data + kL4 + 16, 2);
+  EXPECT_EQ(left, rte_ipv4_phdr_cksum(ip, RTE_MBUF_F_TX_TCP_SEG));
+  undo(*packet);
   free(packet);
 }
 
