@@ -70,8 +70,9 @@ Status start() {
     std::vector<char*> pointers;
     for (std::string& word : words) pointers.push_back(word.data());
     if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
-      status = unavailable("DPDK does not start: {} ({}); {}", rte_strerror(rte_errno), said.text(),
-                           "sysctl vm.nr_hugepages=64 gives it memory if that is what it lacks");
+      status = unavailable(
+          "DPDK does not start: {} ({}); {}", rte_strerror(rte_errno), said.text(),
+          "mend that and restart sluiced; sysctl vm.nr_hugepages=64 gives it memory if that is what it lacks");
     else
       log(LogLevel::Info, "DPDK started", field("version", rte_version()),
           field("arguments", fmt::format("{}", fmt::join(words, " "))));
@@ -85,13 +86,11 @@ Status start() {
 extern "C" SLUICE_API void sluice_dpdk_open(const sluice::dpdk::Node& node, const sluice::dpdk::Options& options,
                                             sluice::StatusOr<std::unique_ptr<sluice::dpdk::DpdkDevice>>& opened) {
   using namespace sluice::dpdk;
-  static bool started = false;
-  if (!started) {
-    if (sluice::Status status = start(); !status.ok()) {
-      opened = status;
-      return;
-    }
-    started = true;
+  // DPDK does not start again in a process where it has failed: what it said then stays the answer.
+  static const sluice::Status started = start();
+  if (!started.ok()) {
+    opened = started;
+    return;
   }
   auto device = PortDevice::open(node, options);
   if (!device.ok()) {
