@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sluice/files.h>
 #include <sluice/log.h>
 #include <unistd.h>
@@ -34,21 +35,43 @@ std::string driver_of(const fs::path& device) {
   return error ? std::string() : target.filename().string();
 }
 
-/// The name of an interface of this card that the host uses; empty: it uses none.
-std::string used_interface(const fs::path& device) {
+/// Link-local addresses of IPv6 come by themselves with an interface that is up.
+bool is_given(const sockaddr* address) {
+  if (!address) return false;
+  if (address->sa_family == AF_INET) return true;
+  return address->sa_family == AF_INET6 &&
+         !IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+}
+
+/// What the host has built on an interface (a bridge, a bond, VLANs), of its folder in sysfs; empty: nothing.
+std::string built_on(const fs::path& interface) {
+  std::error_code error;
+  if (const fs::path master = fs::read_symlink(interface / "master", error); !error) return master.filename();
+  constexpr std::string_view kUpper = "upper_";
+  for (const auto& entry : fs::directory_iterator(interface, error)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kUpper)) return name.substr(kUpper.size());
+  }
+  return {};
+}
+
+/// How the host uses an interface of this card, and what to do about it; empty: it uses none.
+std::string use_of(const fs::path& device) {
   std::error_code error;
   ifaddrs* all = nullptr;
   if (getifaddrs(&all) != 0) return {};
-  std::string used;
+  std::string use;
   for (const auto& entry : fs::directory_iterator(device / "net", error)) {
     const std::string name = entry.path().filename();
+    if (const std::string upper = built_on(entry.path()); !upper.empty())
+      use = fmt::format("{}, which is part of {}; take it out of that first", name, upper);
     for (const ifaddrs* each = all; each; each = each->ifa_next) {
-      const bool address = each->ifa_addr && (each->ifa_addr->sa_family == AF_INET);
-      if (address && name == each->ifa_name) used = name;
+      if (is_given(each->ifa_addr) && name == each->ifa_name)
+        use = fmt::format("{}, which has an address; take that away first", name);
     }
   }
   freeifaddrs(all);
-  return used;
+  return use;
 }
 
 }  // namespace
@@ -65,9 +88,8 @@ StatusOr<std::unique_ptr<Binding>> Binding::bind(const fs::path& sysfs_root, con
         "pci {}: it is behind no IOMMU; switch that on in the firmware and on the kernel's command line "
         "(intel_iommu=on)",
         address);
-  if (const std::string name = used_interface(device); !name.empty())
-    return failed_precondition("pci {}: the host uses it as {}, which has an address; take that away first", address,
-                               name);
+  if (const std::string use = use_of(device); !use.empty())
+    return failed_precondition("pci {}: the host uses it as {}", address, use);
   std::unique_ptr<Binding> binding(new Binding(device, drivers, address));
   if (!run_folder.empty()) binding->note_ = run_folder / ("dpdk-" + address);
   if (Status status = binding->take(); !status.ok()) return status;

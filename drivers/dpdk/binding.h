@@ -12,8 +12,9 @@ namespace sluice::dpdk {
 
 class Binding {
  public:
-  /// sysfs_root: /sys, or a test's. Errors: no such card; it has no IOMMU group; vfio-pci is not there; the card is the
-  /// way to the host's default route or has an address (the operator would cut himself off).
+  /// sysfs_root: /sys, or a test's. Errors: no such card; it has no IOMMU group; vfio-pci is not there; an
+  /// interface of the card has an address (but a link-local one of IPv6), or is part of a bridge or bond, or has VLANs
+  /// or the like on it: the operator would cut himself off.
   static StatusOr<std::unique_ptr<Binding>> bind(const std::filesystem::path& sysfs_root,
                                                  const std::filesystem::path& run_folder, const std::string& address);
   ~Binding();

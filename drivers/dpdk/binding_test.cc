@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 #include <sluice/testing/temp_folder.h>
+#include <sluice/testing/test_namespace.h>
 
+#include <cstdlib>
 #include <fstream>
 
 namespace sluice::dpdk {
@@ -124,6 +126,31 @@ TEST_F(BindingTest, RefusesACardThatTheHostUses) {
   fs::create_directories(device() / "net/lo");  // the one interface with an address that every machine has
   EXPECT_NE(text(bind().status()).find("lo, which has an address"), std::string::npos) << text(bind().status());
   EXPECT_EQ(content(device() / "driver_override"), "");
+}
+
+TEST_F(BindingTest, AnIp6AddressIsUseButALinkLocalOneIsNot) {
+  if (!testing::can_make_namespaces()) GTEST_SKIP() << "needs root and /dev/net/tun";
+  fs::create_directories(device() / "net/lo");
+  const testing::TestNamespace ns;
+  ns.inside([&] {
+    ASSERT_EQ(std::system("ip link set lo up && ip address flush dev lo && ip address add fe80::7/64 dev lo"), 0);
+    EXPECT_TRUE(bind().ok()) << text(bind().status());
+    ASSERT_EQ(std::system("ip address add fd00::7/64 dev lo"), 0);
+    EXPECT_NE(text(bind().status()).find("lo, which has an address"), std::string::npos);
+  });
+}
+
+TEST_F(BindingTest, RefusesACardThatSomethingIsBuiltOn) {
+  const fs::path interface = device() / "net/none_such";
+  fs::create_directories(interface / "queues");
+  fs::create_directory_symlink("../../../virtual/net/br0", interface / "master");
+  EXPECT_NE(text(bind().status()).find("none_such, which is part of br0"), std::string::npos) << text(bind().status());
+  fs::remove(interface / "master");
+  fs::create_directory_symlink("../../../virtual/net/v.7", interface / "upper_v.7");
+  EXPECT_NE(text(bind().status()).find("none_such, which is part of v.7"), std::string::npos) << text(bind().status());
+  EXPECT_EQ(content(device() / "driver_override"), "") << "a refusal changes nothing";
+  fs::remove(interface / "upper_v.7");
+  EXPECT_TRUE(bind().ok());
 }
 
 }  // namespace
