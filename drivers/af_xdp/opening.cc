@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "opening.h"
 
-#include <sys/mman.h>
-
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -17,16 +15,6 @@ namespace {
 // The kernel frees the queue of a socket that was closed some 10 ms later.
 constexpr auto kStep = std::chrono::milliseconds(2);
 constexpr unsigned kSteps = 250;
-
-template <class Pool>
-bool has_hugepages(const Pool& pool) {
-  if constexpr (requires { pool.on_hugepages(); }) {
-    return pool.on_hugepages();
-  } else {
-    return pool.page_kind().find("KiB hugepages") != std::string_view::npos &&
-           !pool.page_kind().starts_with("ordinary");
-  }
-}
 
 std::string why_not_native(const Wanted& wanted, int error) {
   const std::string driver = wanted.driver.empty() ? "the driver" : "driver " + wanted.driver;
@@ -144,7 +132,7 @@ class Ladder {
     }
     bool zero_copy = wanted_.fastest == Mode::ZeroCopy;
     if (!zero_copy) reason_ = "no zero copy: copy was asked for";
-    if (zero_copy && !has_hugepages(pool_)) {
+    if (zero_copy && !pool_.on_hugepages()) {
       zero_copy = false;
       reason_ = fmt::format("no zero copy: it needs the packet pool in hugepages, which lies in {}", pool_.page_kind());
     }

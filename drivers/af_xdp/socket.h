@@ -65,11 +65,7 @@ class Places {
  public:
   template <class Pool>
   explicit Places(const Pool& pool) : region_(pool.region()) {
-    if constexpr (requires { pool.parts(); }) {
-      for (std::size_t i = 0; i < pool.parts(); ++i) add(pool.part(i).region);
-    } else {
-      add(pool.region());
-    }
+    for (std::size_t i = 0; i < pool.parts(); ++i) add(pool.part(i).region);
   }
   std::size_t count() const noexcept { return parts_.back().first + parts_.back().count; }
   /// Of the buffer that an address of the UMEM lies in; count(): in none.
