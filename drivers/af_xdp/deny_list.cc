@@ -42,11 +42,7 @@ std::vector<std::uint64_t> counters_of_cpus() {
 
 }  // namespace
 
-DenyList::~DenyList() {
-  for (const int fd : {maps_.sizes, maps_.prefixes4, maps_.prefixes6, maps_.packets}) {
-    if (fd >= 0) close(fd);
-  }
-}
+DenyList::~DenyList() { let_go(); }
 
 Status DenyList::would_add(const IpPrefix& prefix) const {
   if (places_.size() < kMost) return {};
@@ -91,15 +87,27 @@ std::vector<DenyList::Entry> DenyList::list() const {
 
 Status DenyList::keep(const DenyMaps& maps) {
   if (kept()) return {};
-  DenyMaps own;
+  Status status = duplicate(maps);
+  for (auto item = places_.begin(); status.ok() && item != places_.end(); ++item)
+    status = write(item->first, item->second);
+  if (status.ok()) status = write_sizes();
+  if (!status.ok()) let_go();
+  return status;
+}
+
+Status DenyList::duplicate(const DenyMaps& maps) {
   for (const auto member : {&DenyMaps::sizes, &DenyMaps::prefixes4, &DenyMaps::prefixes6, &DenyMaps::packets}) {
-    own.*member = fcntl(maps.*member, F_DUPFD_CLOEXEC, 0);
+    maps_.*member = fcntl(maps.*member, F_DUPFD_CLOEXEC, 0);
+    if (maps_.*member < 0) return unavailable("deny list: keeping its maps: {}", std::strerror(errno));
   }
-  maps_ = own;
-  for (const auto& [prefix, place] : places_) {
-    if (Status status = write(prefix, place); !status.ok()) return status;
+  return {};
+}
+
+void DenyList::let_go() {
+  for (const int fd : {maps_.sizes, maps_.prefixes4, maps_.prefixes6, maps_.packets}) {
+    if (fd >= 0) close(fd);
   }
-  return write_sizes();
+  maps_ = {};
 }
 
 // The place's counters begin at zero.

@@ -41,11 +41,14 @@ class DenyList {
 
   /// For Filter::load: none yet, or those that all programs share.
   const DenyMaps& maps() const { return maps_; }
-  /// Keeps the maps of the first program for those that follow, and puts into them what is on the list.
+  /// Keeps the maps of the first program for those that follow, and puts into them what is on the list. Errors: the
+  /// kernel refuses a descriptor or an entry; then none is kept, and the next program's maps are.
   Status keep(const DenyMaps& maps);
 
  private:
   bool kept() const { return maps_.sizes >= 0; }
+  Status duplicate(const DenyMaps& maps);
+  void let_go();
   Status write(const IpPrefix& prefix, std::uint32_t place) const;
   Status write_sizes() const;
   std::uint64_t packets(std::uint32_t place) const;

@@ -178,6 +178,33 @@ TEST_F(DenyListTest, IsTheSameForAllProgramsAndOutlivesThem) {
   EXPECT_EQ(packets("198.51.100.0/24"), 2u);
 }
 
+TEST_F(DenyListTest, KeepsNoMapsThatRefuseItsPrefixesAndWritesAllIntoTheNext) {
+  DenyList other;
+  ASSERT_TRUE(other.add(prefix("198.51.100.0/24")).ok());
+  ASSERT_TRUE(other.add(prefix("2001:db8::/32")).ok());
+  auto loaded = Filter::load(1, other.maps());
+  ASSERT_TRUE(loaded.ok()) << text(loaded.status());
+  filter = std::move(*loaded);
+  const auto free_descriptor = [] {
+    const int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+  };
+  const int before = free_descriptor();
+  DenyMaps wrong = filter->deny_maps();
+  wrong.packets = -1;
+  EXPECT_FALSE(other.keep(wrong).ok()) << "one cannot be kept";
+  wrong = filter->deny_maps();
+  wrong.prefixes6 = wrong.sizes;
+  EXPECT_FALSE(other.keep(wrong).ok()) << "the second prefix is refused";
+  EXPECT_EQ(other.maps().sizes, -1);
+  EXPECT_EQ(free_descriptor(), before);
+  const Status kept = other.keep(filter->deny_maps());
+  ASSERT_TRUE(kept.ok()) << text(kept);
+  EXPECT_EQ(from("198.51.100.7"), XDP_DROP);
+  EXPECT_EQ(from("2001:db8::1"), XDP_DROP);
+}
+
 TEST_F(DenyListTest, WhatIsTakenOffComesThroughAndIsCountedAnewWhenItIsDeniedAgain) {
   ASSERT_TRUE(list.add(prefix("198.51.100.0/24")).ok());
   EXPECT_EQ(from("198.51.100.7"), XDP_DROP);
