@@ -229,6 +229,33 @@ TEST_P(AfXdpTest, ReceivesAgainAfterThePoolWasEmpty) {
   expect({frame(61)});
 }
 
+TEST_P(AfXdpTest, CountsDescriptorsOfBuffersThatTheKernelWasNotLent) {
+  rx.clear();
+  tx.clear();
+  device.reset();
+  ns->inside([this] {
+    int error = EBUSY;
+    std::shared_ptr<Socket> socket;
+    wait_for([&] {
+      socket = Socket::open(world.pool(), {.interface = "near", .ring = 64}, error);
+      return error != EBUSY;
+    });
+    ASSERT_EQ(error, 0);
+    // What the kernel would write.
+    const std::uint64_t size = world.pool().region().size();
+    auto* ring = static_cast<xdp_desc*>(socket->rx.ring);
+    ring[0] = {.addr = size, .len = 60, .options = 0};
+    ring[1] = {.addr = (std::uint64_t{1} << 48) - 1, .len = 60, .options = 0};
+    ring[2] = {.addr = 512, .len = 60, .options = 0};
+    __atomic_store_n(socket->rx.producer, 3u, __ATOMIC_RELEASE);
+    XdpRxQueue queue(socket, world.pool());
+    std::array<Packet*, 4> packets;
+    EXPECT_EQ(queue.receive(world.worker(), packets), 0u);
+    EXPECT_EQ(queue.errors.get(), 3u);
+    EXPECT_TRUE(queue.more) << "there may be good ones behind them";
+  });
+}
+
 TEST_P(AfXdpTest, CountsWhatFoundNoRoomInTheRing) {
   EXPECT_EQ(device->rx_missed(), 0u);
   for (std::size_t i = 0; i < kRing + 100; ++i) send_far(frame(60));

@@ -74,7 +74,8 @@ std::size_t XdpRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
   };
   const auto prefetch = [&](std::uint32_t i) {
     const auto buffer = socket.buffer_of(xsk_umem__extract_addr(descriptor(i).addr));
-    __builtin_prefetch(socket.packet(buffer), 1);
+    if (buffer < socket.buffers()) [[likely]]
+      __builtin_prefetch(socket.packet(buffer), 1);
   };
   for (std::uint32_t i = 0; i < std::min<std::uint32_t>(n, kAhead); ++i) prefetch(i);
   std::size_t count = 0;

@@ -139,6 +139,8 @@ class Socket {
   /// Whether descriptors wait for a kick(). Any thread.
   bool has_unsent() const noexcept;
 
+  std::size_t buffers() const noexcept { return places_.count(); }
+  /// buffers(): the address lies in none.
   std::size_t buffer_of(std::uint64_t address) const noexcept { return places_.buffer_of(address); }
   Packet* packet(std::size_t buffer) const noexcept { return places_.packet(buffer); }
   std::byte* at(std::uint64_t address) const noexcept { return region_.data() + address; }
