@@ -61,11 +61,22 @@ Packet* XdpRxQueue::append(Worker& worker, Packet* segment, bool last) noexcept 
   return whole;
 }
 
+// Lends buffers; a driver that sleeps because it had none is told at once, as the worker may sleep until it wakes up.
+bool XdpRxQueue::supply(Worker& worker) noexcept {
+  const std::size_t before = socket_->lent_to_receive.count();
+  const bool supplied = socket_->refill(worker.buffers());
+  if (socket_->lent_to_receive.count() > before && socket_->receiver_sleeps()) [[unlikely]]
+    socket_->wake_receiver();
+  return supplied;
+}
+
 std::size_t XdpRxQueue::receive(Worker& worker, std::span<Packet*> packets) noexcept {
   Socket& socket = *socket_;
   std::uint32_t index = 0;
   auto n = xsk_ring_cons__peek(&socket.rx, static_cast<std::uint32_t>(packets.size()), &index);
+  bool supplied = true;
   if (n == 0) {
+    supplied = socket.refill(worker.buffers());
     socket.wake_receiver();
     n = xsk_ring_cons__peek(&socket.rx, static_cast<std::uint32_t>(packets.size()), &index);
   }
@@ -89,8 +100,10 @@ std::size_t XdpRxQueue::receive(Worker& worker, std::span<Packet*> packets) noex
       packet = append(worker, packet, !(each.options & kContinues));
     if (packet) packets[count++] = packet;
   }
-  if (n > 0) xsk_ring_cons__release(&socket.rx, n);
-  const bool supplied = socket.refill(worker.buffers());
+  if (n > 0) {
+    xsk_ring_cons__release(&socket.rx, n);
+    supplied = supply(worker);
+  }
   more = !supplied || (count == 0 && n > 0);
   return count;
 }

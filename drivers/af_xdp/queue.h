@@ -23,6 +23,7 @@ class XdpRxQueue final : public RxQueue {
  private:
   Packet* take(const xdp_desc& descriptor) noexcept;
   Packet* append(Worker& worker, Packet* segment, bool last) noexcept;
+  bool supply(Worker& worker) noexcept;
 
   const std::shared_ptr<Socket> socket_;
   BufferPool& pool_;

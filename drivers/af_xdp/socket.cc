@@ -114,8 +114,7 @@ bool Socket::refill(BufferCache& buffers) noexcept {
 }
 
 void Socket::wake_receiver() noexcept {
-  if (options_.busy_poll > 0 || xsk_ring_prod__needs_wakeup(&fill))
-    (void)recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
+  if (options_.busy_poll > 0 || receiver_sleeps()) (void)recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
 }
 
 void Socket::reap(BufferCache& buffers) noexcept {

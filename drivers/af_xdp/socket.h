@@ -127,7 +127,9 @@ class Socket {
 
   /// Lends as many buffers as there is room for. False: there were none, and the kernel has next to none left.
   bool refill(BufferCache& buffers) noexcept;
-  /// Has the kernel look at the rings where it asks for that.
+  /// A driver with zero copy has run out of buffers and asks to be woken when there are some.
+  bool receiver_sleeps() const noexcept { return xsk_ring_prod__needs_wakeup(&fill); }
+  /// Has the kernel look at the rings where it asks for that. After refill(): a driver finds nothing in them before.
   void wake_receiver() noexcept;
 
   // Who sends.
