@@ -168,11 +168,7 @@ Status XdpDevice::listen_to_all() {
 
 XdpDevice::~XdpDevice() {
   if (membership_ >= 0) close(membership_);
-  const bool zero_copy = std::any_of(opened_.queues.begin(), opened_.queues.end(),
-                                     [](const OpenQueue& queue) { return queue.mode == Mode::ZeroCopy; });
-  opened_.filter.reset();
-  for (const OpenQueue& queue : opened_.queues) queue.socket->close();
-  if (!zero_copy) return;
+  if (!let_go(opened_)) return;
   (void)host::run_in_namespace(options_.namespace_path, [&]() -> Status {
     wait_until_free(options_.host_name, static_cast<std::uint32_t>(opened_.queues.size()));
     return {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "opening.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -178,6 +179,21 @@ class Ladder {
   std::string reason_;
 };
 
+/// Gives all sockets buffers, and then their queues' frames.
+Status supply(BufferPool& pool, const Wanted& wanted, Opened& opened) {
+  BufferCache buffers(pool);
+  for (std::uint32_t queue = 0; queue < wanted.queues; ++queue) {
+    Socket& socket = *opened.queues[queue].socket;
+    if (!socket.refill(buffers))
+      return exhausted("{}: {} buffers for each of {} queues are not free in the pool; raise buffers.count",
+                       wanted.where, wanted.ring, wanted.queues);
+    socket.wake_receiver();
+    if (const int error = opened.filter->serve(queue, socket.fd()); error != 0)
+      return unavailable("{}: giving queue {} its socket: {}", wanted.where, queue, std::strerror(error));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view name_of(Mode mode) {
@@ -198,16 +214,18 @@ StatusOr<Opened> open_queues(BufferPool& pool, const Wanted& wanted, const DenyM
   if (Status status = Ladder(pool, wanted, opened).climb_down(); !status.ok()) return status;
   if (!opened.multi_buffer && wanted.mtu > kOneBufferMtu) return mtu_too_large(wanted);
   opened.mtu_max = opened.multi_buffer ? kMostSegments * kSegmentSize - 22 : kOneBufferMtu;
-  BufferCache buffers(pool);
-  for (std::uint32_t queue = 0; queue < wanted.queues; ++queue) {
-    Socket& socket = *opened.queues[queue].socket;
-    if (!socket.refill(buffers))
-      return exhausted("{}: {} buffers for each of {} queues are not free in the pool; raise buffers.count",
-                       wanted.where, wanted.ring, wanted.queues);
-    if (const int error = opened.filter->serve(queue, socket.fd()); error != 0)
-      return unavailable("{}: giving queue {} its socket: {}", wanted.where, queue, std::strerror(error));
+  if (Status status = supply(pool, wanted, opened); !status.ok()) {
+    if (let_go(opened)) wait_until_free(wanted.interface, wanted.queues);
+    return status;
   }
   return opened;
+}
+
+bool let_go(Opened& opened) {
+  opened.filter.reset();
+  for (const OpenQueue& queue : opened.queues) queue.socket->close();
+  return std::any_of(opened.queues.begin(), opened.queues.end(),
+                     [](const OpenQueue& queue) { return queue.mode == Mode::ZeroCopy; });
 }
 
 void wait_until_free(const std::string& interface, std::uint32_t queues) {

@@ -53,6 +53,10 @@ inline constexpr std::uint32_t kOneBufferMtu = kSegmentSize - 22;
 /// small.
 StatusOr<Opened> open_queues(BufferPool& pool, const Wanted& wanted, const DenyMaps& shared);
 
+/// Takes the program off and closes all sockets, which keep their buffers until they go. True: a device may write into
+/// those for as long as its queues are not free yet (wait_until_free).
+bool let_go(Opened& opened);
+
 /// Waits until sockets that were closed have let go of these queues: at most half a second.
 void wait_until_free(const std::string& interface, std::uint32_t queues);
 

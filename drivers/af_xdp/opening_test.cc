@@ -167,6 +167,29 @@ TEST_F(OpeningTest, APoolThatIsTooSmallIsNamed) {
   while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
   expect_refused(options(), {"512 buffers for each of 1 queues are not free in the pool"});
   world.worker().buffers().free(taken);
+  const auto [device, said] = open(options());
+  EXPECT_TRUE(device) << "the queue is free again: " << said;
+}
+
+TEST_F(OpeningTest, GivesBuffersBackWhenALaterQueueFindsNone) {
+  ns->inside([] {
+    EXPECT_EQ(std::system("ip link delete near && ip link add near numrxqueues 2 numtxqueues 2 type veth peer name far "
+                          "numrxqueues 2 numtxqueues 2 && ip link set near up && ip link set far up"),
+              0);
+  });
+  std::vector<Packet*> taken;
+  while (Packet* packet = world.worker().buffers().alloc()) taken.push_back(packet);
+  Options wanted = options();
+  wanted.ring = 512;
+  // As many as the first queue takes.
+  while (world.pool().usage().available < wanted.ring && !taken.empty()) {
+    world.worker().buffers().free(taken.back());
+    taken.pop_back();
+  }
+  expect_refused(wanted, {"512 buffers for each of 2 queues are not free in the pool"});
+  world.worker().buffers().free(taken);
+  const auto [device, said] = open(wanted);
+  EXPECT_TRUE(device) << said;
 }
 
 TEST_F(OpeningTest, NamesAnInterfaceThatIsMissingOrOfAnotherKind) {
