@@ -126,7 +126,8 @@ Status XdpDevice::open_queues(const host::Link& link, const DenyMaps& denied) {
                 .mtu = link.mtu,
                 .queues = host_.channels,
                 .ring = options_.ring ? options_.ring : ring_for(pool_, host_.channels),
-                .busy_poll = options_.busy_poll};
+                .busy_poll = options_.busy_poll,
+                .zero_copy_segments = host_.zero_copy_segments};
   if (options_.mode) wanted.slowest = wanted.fastest = *options_.mode;
   auto opened = af_xdp::open_queues(pool_, wanted, denied);
   if (!opened.ok()) return opened.status();
@@ -183,9 +184,8 @@ StatusOr<std::vector<std::unique_ptr<RxQueue>>> XdpDevice::open_rx() {
 
 StatusOr<std::vector<std::unique_ptr<TxQueue>>> XdpDevice::open_tx() {
   std::vector<std::unique_ptr<TxQueue>> queues;
-  const std::size_t most = opened_.multi_buffer ? kMostSegments : 1;
   for (std::size_t i = 0; i < info_.tx_queues; ++i)
-    queues.push_back(std::make_unique<XdpTxQueue>(opened_.queues[i].socket, most));
+    queues.push_back(std::make_unique<XdpTxQueue>(opened_.queues[i].socket, opened_.queues[i].segments));
   return queues;
 }
 

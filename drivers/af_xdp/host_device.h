@@ -13,6 +13,7 @@ struct HostDevice {
   bool combined = false;  ///< a channel receives and sends (ethtool -L combined), else they are counted apart (rx, tx)
   bool vlan_stripped = false;  ///< the device takes VLAN tags out of frames before the XDP program sees them
   int numa_node = -1;
+  std::uint32_t zero_copy_segments = 1;  ///< buffers of a frame with zero copy; 1 also where the kernel does not say
 
   static HostDevice read(const std::string& interface);
 };

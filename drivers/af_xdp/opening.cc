@@ -54,6 +54,22 @@ Status mtu_too_large(const Wanted& wanted) {
       in_namespace(wanted.namespace_path, fmt::format("ip link set dev {} mtu {}", wanted.interface, kOneBufferMtu)));
 }
 
+/// Buffers of a frame that a queue may take.
+std::uint32_t segments_with(const Wanted& wanted, const Opened& opened, bool zero_copy) {
+  if (!opened.multi_buffer) return 1;
+  return zero_copy ? std::clamp<std::uint32_t>(wanted.zero_copy_segments, 1, kMostSegments) : kMostSegments;
+}
+
+/// Bytes of layer 3 behind an Ethernet header with two tags.
+std::uint32_t mtu_of(std::uint32_t segments) { return segments * kSegmentSize - 22; }
+
+std::string too_long_for_zero_copy(const Wanted& wanted, std::uint32_t segments) {
+  return fmt::format("no zero copy: a frame of MTU {} is longer than the {} buffer{} that the device takes; run: {}",
+                     wanted.mtu, segments, segments == 1 ? "" : "s",
+                     in_namespace(wanted.namespace_path,
+                                  fmt::format("ip link set dev {} mtu {}", wanted.interface, mtu_of(segments))));
+}
+
 /// One way of opening all queues.
 class Attempt {
  public:
@@ -82,24 +98,30 @@ class Attempt {
 
  private:
   int open_one(OpenQueue& made, bool zero_copy) {
-    SocketOptions options{.interface = wanted_.interface,
-                          .queue = queue_,
-                          .ring = wanted_.ring,
-                          .zero_copy = zero_copy,
-                          .multi_buffer = opened_.multi_buffer,
-                          .busy_poll = wanted_.busy_poll};
+    made.segments = segments_with(wanted_, opened_, zero_copy);
+    int error = open_socket(made, zero_copy);
+    // A kernel that does not know the flag, or a device that has zero copy of single buffers only.
+    const bool refused = error == EINVAL || (zero_copy && error == EOPNOTSUPP);
+    if (refused && made.segments > 1 && (!zero_copy || wanted_.mtu <= mtu_of(1))) {
+      made.segments = 1;
+      error = open_socket(made, zero_copy);
+    }
+    if (error == 0) made.mode = zero_copy ? Mode::ZeroCopy : Mode::Copy;
+    return error;
+  }
+  int open_socket(OpenQueue& made, bool zero_copy) {
+    const SocketOptions options{.interface = wanted_.interface,
+                                .queue = queue_,
+                                .ring = wanted_.ring,
+                                .zero_copy = zero_copy,
+                                .multi_buffer = made.segments > 1,
+                                .busy_poll = wanted_.busy_poll};
     int error = 0;
     for (unsigned step = 0; step < kSteps; ++step) {
       made.socket = Socket::open(pool_, options, error);
-      // A kernel that does not know the flag.
-      if (error == EINVAL && options.multi_buffer) {
-        options.multi_buffer = opened_.multi_buffer = false;
-        continue;
-      }
       if (error != EBUSY) break;
       std::this_thread::sleep_for(kStep);
     }
-    if (error == 0) made.mode = zero_copy ? Mode::ZeroCopy : Mode::Copy;
     return error;
   }
 
@@ -136,6 +158,10 @@ class Ladder {
     if (zero_copy && !pool_.on_hugepages()) {
       zero_copy = false;
       reason_ = fmt::format("no zero copy: it needs the packet pool in hugepages, which lies in {}", pool_.page_kind());
+    }
+    if (const auto segments = segments_with(wanted_, opened_, true); zero_copy && wanted_.mtu > mtu_of(segments)) {
+      zero_copy = false;
+      reason_ = too_long_for_zero_copy(wanted_, segments);
     }
     if (!zero_copy && wanted_.slowest == Mode::ZeroCopy) return {};
     Attempt attempt(pool_, wanted_, opened_);
@@ -212,8 +238,9 @@ StatusOr<Opened> open_queues(BufferPool& pool, const Wanted& wanted, const DenyM
   opened.filter = std::move(*filter);
   opened.multi_buffer = wanted.multi_buffer && opened.filter->frags();
   if (Status status = Ladder(pool, wanted, opened).climb_down(); !status.ok()) return status;
-  if (!opened.multi_buffer && wanted.mtu > kOneBufferMtu) return mtu_too_large(wanted);
-  opened.mtu_max = opened.multi_buffer ? kMostSegments * kSegmentSize - 22 : kOneBufferMtu;
+  opened.mtu_max = mtu_of(kMostSegments);
+  for (const OpenQueue& queue : opened.queues) opened.mtu_max = std::min(opened.mtu_max, mtu_of(queue.segments));
+  if (wanted.mtu > opened.mtu_max) return mtu_too_large(wanted);
   if (Status status = supply(pool, wanted, opened); !status.ok()) {
     if (let_go(opened)) wait_until_free(wanted.interface, wanted.queues);
     return status;

@@ -28,6 +28,7 @@ struct Wanted {
   std::string namespace_path;
   std::uint32_t mtu = 1500;
   std::uint32_t queues = 1, ring = 2048, busy_poll = 0;
+  std::uint32_t zero_copy_segments = 1;                    ///< buffers of a frame that the device takes with zero copy
   bool multi_buffer = true;                                ///< false: as if the kernel had no frames of several buffers
   Mode slowest = Mode::Generic, fastest = Mode::ZeroCopy;  ///< equal: this one or none
 };
@@ -35,14 +36,15 @@ struct Wanted {
 struct OpenQueue {
   std::shared_ptr<Socket> socket;
   Mode mode = Mode::Generic;
-  std::string reason;  ///< why it is not a faster one; empty: there is none
+  std::uint32_t segments = 1;  ///< buffers of a frame, at most
+  std::string reason;          ///< why it is not a faster one; empty: there is none
 };
 
 struct Opened {
   std::unique_ptr<Filter> filter;
   std::vector<OpenQueue> queues;
-  bool multi_buffer = false;
-  std::uint32_t mtu_max = 0;
+  bool multi_buffer = false;  ///< the program takes frames of several buffers
+  std::uint32_t mtu_max = 0;  ///< what all queues have room for
 };
 
 /// Bytes of layer 3 that a frame in one buffer has room for behind an Ethernet header with two tags.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said when an interface, its channels, its MTU, another program or the pool stand in the way.
+#include "queue.h"
 #include "veth_fixture.h"
 
 namespace sluice::af_xdp {
@@ -121,6 +122,43 @@ TEST_F(OpeningTest, WithHugepagesItIsTheDriverThatHasNoZeroCopy) {
   });
 }
 
+TEST_F(OpeningTest, ZeroCopyNeedsAnMtuThatFitsTheBuffersOfTheDevice) {
+  const auto pool = BufferPool::create({.buffers = 2048, .hugepages = true});
+  ASSERT_TRUE(pool.ok());
+  if (!(*pool)->on_hugepages()) GTEST_SKIP() << (*pool)->page_kind();
+  ns->inside([&] {
+    Wanted wanted{.where = "interface near", .interface = "near", .index = static_cast<int>(if_nametoindex("near"))};
+    wanted.driver = "veth";
+    wanted.ring = 64;
+    wanted.mtu = 9000;
+    const auto opened = open_queues(**pool, wanted, {});
+    ASSERT_TRUE(opened.ok()) << text(opened.status());
+    EXPECT_EQ(opened->queues[0].mode, Mode::Copy);
+    EXPECT_EQ(opened->queues[0].segments, kMostSegments);
+    EXPECT_EQ(
+        opened->queues[0].reason,
+        "no zero copy: a frame of MTU 9000 is longer than the 1 buffer that the device takes; run: ip link set dev "
+        "near mtu 2026");
+  });
+  ns->inside([&] {
+    Wanted wanted{.where = "interface near", .interface = "near", .index = static_cast<int>(if_nametoindex("near"))};
+    wanted.driver = "veth";
+    wanted.ring = 64;
+    wanted.mtu = 9000;
+    wanted.zero_copy_segments = 5;
+    const auto opened = open_queues(**pool, wanted, {});
+    ASSERT_TRUE(opened.ok()) << text(opened.status());
+    EXPECT_EQ(opened->queues[0].reason, "no zero copy: driver veth has none") << "it was tried";
+  });
+}
+
+TEST_F(OpeningTest, TheKernelSaysHowManyBuffersADeviceTakesWithZeroCopy) {
+  ns->inside([] {
+    EXPECT_EQ(HostDevice::read("near").zero_copy_segments, 1u) << "a veth has no zero copy";
+    EXPECT_EQ(HostDevice::read("eth77").zero_copy_segments, 1u);
+  });
+}
+
 TEST_F(OpeningTest, ChannelsMustFit) {
   Options wanted = options();
   wanted.queues = 2;
@@ -143,6 +181,7 @@ TEST_F(OpeningTest, WithoutMultiBufferTheMtuHasALimitWithItsMend) {
     const auto smaller = open_queues(world.pool(), wanted, {});
     ASSERT_TRUE(smaller.ok()) << text(smaller.status());
     EXPECT_EQ(smaller->mtu_max, kOneBufferMtu);
+    EXPECT_EQ(smaller->queues[0].segments, 1u);
   });
 }
 

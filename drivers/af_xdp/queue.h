@@ -35,7 +35,8 @@ class XdpRxQueue final : public RxQueue {
 
 class XdpTxQueue final : public TxQueue {
  public:
-  /// most_segments: of a frame; 1 without multi-buffer.
+  /// most_segments: of a frame; 1 without multi-buffer. No more than the device takes: with zero copy the kernel eats
+  /// a part of a frame that has more, and never gives those buffers back.
   XdpTxQueue(std::shared_ptr<Socket> socket, std::size_t most_segments)
       : socket_(std::move(socket)), most_segments_(most_segments) {}
   std::size_t transmit(Worker& worker, std::span<Packet* const> packets) noexcept override;
