@@ -213,7 +213,8 @@ Stream<Thread> RuntimeService::show_threads(const Nothing&) {
     m.set_received(w.received.get());
     m.set_handoffs_sent(w.sent_handoffs.get());
     m.set_handoffs_taken(w.taken_handoffs.get());
-    if (const int node = dataplane_.pool().part(w.buffers_part()).node; node >= 0) m.set_numa_node(std::to_string(node));
+    if (const int node = dataplane_.pool().part(w.buffers_part()).node; node >= 0)
+      m.set_numa_node(std::to_string(node));
     const auto& queues = thread->queues().queues;
     m.set_queues(static_cast<std::uint32_t>(
         std::count_if(queues.begin(), queues.end(), [](const RxBinding& b) { return b.queue != nullptr; })));
