@@ -15,7 +15,7 @@
 
 struct vlan_tag {
   __be16 tci, type;
-};
+} __attribute__((packed));  // a frame may begin anywhere
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -80,17 +80,17 @@ static __always_inline int is_denied(struct xdp_md* frame) {
     at = (void*)(tag + 1);
   }
   if (any4 && type == bpf_htons(ETH_P_IP)) {
-    const struct iphdr* ip = (const struct iphdr*)at;
-    if ((void*)(ip + 1) > end) return 0;
+    const char* ip = (const char*)at;
+    if ((void*)(ip + sizeof(struct iphdr)) > end) return 0;
     struct deny_prefix4 key = {.length = 32, .address = {0}};
-    __builtin_memcpy(key.address, &ip->saddr, sizeof key.address);
+    __builtin_memcpy(key.address, ip + __builtin_offsetof(struct iphdr, saddr), sizeof key.address);
     return count((const __u32*)bpf_map_lookup_elem(&deny4, &key));
   }
   if (any6 && type == bpf_htons(ETH_P_IPV6)) {
-    const struct ipv6hdr* ip = (const struct ipv6hdr*)at;
-    if ((void*)(ip + 1) > end) return 0;
+    const char* ip = (const char*)at;
+    if ((void*)(ip + sizeof(struct ipv6hdr)) > end) return 0;
     struct deny_prefix6 key = {.length = 128, .address = {0}};
-    __builtin_memcpy(key.address, &ip->saddr, sizeof key.address);
+    __builtin_memcpy(key.address, ip + __builtin_offsetof(struct ipv6hdr, saddr), sizeof key.address);
     return count((const __u32*)bpf_map_lookup_elem(&deny6, &key));
   }
   return 0;
