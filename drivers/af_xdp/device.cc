@@ -138,8 +138,8 @@ Status XdpDevice::open_queues(const host::Link& link, const DenyMaps& denied) {
 
 // What works all the same, but not as one may think.
 void XdpDevice::warn() const {
-  const auto say = [&](std::string_view what, std::string mend) {
-    log(LogLevel::Warning, what, field("interface", options_.host_name), field("mend", std::move(mend)));
+  const auto say = [&](std::string_view what, const std::string& mend) {
+    log(LogLevel::Warning, what, field("interface", options_.host_name), field("mend", mend));
   };
   const auto addresses = netlink_.addresses(options_.host_name);
   if (addresses.ok() && !addresses->empty())

@@ -92,9 +92,10 @@ std::string ask(std::uint16_t family, std::uint8_t command, std::uint16_t key, s
 
 /// Linux 6.6.
 std::uint32_t read_zero_copy_segments(const std::string& interface) {
+  static constexpr char kFamily[] = "netdev";  // and its end: a name on netlink has one
   std::uint16_t family = 0;
   const std::string id =
-      ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, std::string_view("netdev", 7), CTRL_ATTR_FAMILY_ID);
+      ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, {kFamily, sizeof kFamily}, CTRL_ATTR_FAMILY_ID);
   if (id.size() != sizeof family) return 1;
   id.copy(reinterpret_cast<char*>(&family), sizeof family);
   const std::uint32_t index = if_nametoindex(interface.c_str());
