@@ -40,8 +40,7 @@ class Idle:
             "tap": lambda i: f"create interface tap tap{i} netns {far.path}",
             "af-packet": lambda i: f"create interface af-packet af{i}",
             "af-xdp": lambda i: f"create interface af-xdp xdp{i}",
-            "dpdk": lambda i: f"create interface dpdk dpdk{i} vdev net_null_idle{i},copy=0 queues 1" if i else
-                              "create interface dpdk dpdk0 vdev net_ring0 queues 1",
+            "dpdk": lambda i: f"create interface dpdk dpdk{i} vdev net_ring{i} queues 1",  # net_null never stops giving
         }
 
     def add(self, kind, make):
